@@ -1,0 +1,275 @@
+# The one makefile (GNU make). Everything it makes lies under build/; configuration is made where it is missing.
+#
+#   make              the library, the daemon, the client, the store and the tutorial handler
+#   make tests        the unit tests and the test handlers too
+#   make check        builds and runs all tests
+#   make install      [PREFIX=/usr/local] [DESTDIR=]; a doipd with the paths of PREFIX is linked for it
+#   make uninstall    removes what install put there; configuration and state stay
+#   make clean        keeps the configuration and build/run/; `make distclean` keeps nothing
+#
+#   V=1               shows the commands
+#   WERROR=1          warnings are errors
+#   SANITIZE=LIST     as of -fsanitize=, for instance address,undefined; builds under build/LIST
+#   B=DIRECTORY       builds there, for instance beside another compiler's: make CC=clang B=build/clang
+
+MAKEFLAGS += --no-builtin-rules --no-builtin-variables
+SHELL := /bin/sh
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all tests check install uninstall clean distclean FORCE
+all:
+
+comma := ,
+B := build$(if $(SANITIZE),/$(subst $(comma),-,$(SANITIZE)))
+
+# ---------------------------------------------------------------- configuration
+
+ifneq ($(filter-out clean distclean,$(or $(MAKECMDGOALS),all)),)
+include build/config.mk
+endif
+
+build/configure: configure.ac
+	@echo '  AUTOCONF $@'
+	@mkdir -p build
+	@cd build && autoconf -o configure ../configure.ac
+
+# Once configured, a new configure script is run with the arguments of the last time.
+build/config.mk: build/configure
+	@echo '  CONFIGURE $@'
+	@cd build && if [ -x config.status ]; then ./config.status --recheck --quiet && ./config.status --quiet; \
+	    else ./configure --quiet --srcdir=..; fi
+
+# ---------------------------------------------------------------- directories
+
+prefix := $(abspath $(PREFIX))
+usr := $(filter /usr,$(prefix))
+bindir ?= $(prefix)/bin
+sbindir ?= $(prefix)/sbin
+libdir ?= $(prefix)/lib
+includedir ?= $(prefix)/include
+mandir ?= $(prefix)/share/man
+sysconfdir ?= $(if $(usr),/etc,$(prefix)/etc)
+localstatedir ?= $(if $(usr),/var,$(prefix)/var)
+configdir := $(sysconfdir)/doipd
+handlersdir := $(libdir)/doipd/handlers
+statedir := $(localstatedir)/lib/doipd
+unitdir := $(prefix)/lib/systemd/system
+sysusersdir := $(prefix)/lib/sysusers.d
+
+# ---------------------------------------------------------------- flags
+
+fortify := $(if $(SANITIZE)$(filter -O0,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+sanitize := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+# No symbol may stay undefined, but for clang's sanitizers, whose are the program's, and test handlers, broken on purpose.
+defined := $(if $(SANITIZE),,-Wl,-z,defs)
+
+COMMON = -D_GNU_SOURCE -Wall -Wextra -Wshadow $(if $(filter 1,$(WERROR)),-Werror) $(fortify) \
+    -fstack-protector-strong $(sanitize) -include build/config.h -Iinclude \
+    $(OPENSSL_CFLAGS) $(JANSSON_CFLAGS) $(CPPFLAGS)
+COMPILE_C = $(CC) -std=gnu17 $(CFLAGS) -Wstrict-prototypes -Wmissing-prototypes $(COMMON)
+COMPILE_CXX = $(CXX) -std=gnu++20 $(or $(CXXFLAGS),$(CFLAGS)) $(COMMON)
+LINK = $(sanitize) -Wl,-z,relro -Wl,-z,now -Wl,--as-needed -Wl,--enable-new-dtags $(LDFLAGS)
+
+# Libraries are found from where a file lies, so that the same file runs from the build tree and installed under any
+# prefix: doipd from build/ and from sbin/, handlers from build/handlers/, build/tests/handlers/ and lib/doipd/handlers/.
+PROGRAM = $(LINK) -pie -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib'
+HANDLER = $(LINK) -shared -Wl,-rpath,'$$ORIGIN/..:$$ORIGIN/../..'
+
+ifeq ($(V),1)
+say =
+Q :=
+else
+say = @printf '  %-6s %s\n' $(1) $@
+Q := @
+endif
+
+# $(call keep,TEXT): gives $@ that text, touching it only when it changes, so what depends on it is made again just then.
+keep = @mkdir -p $(@D) && printf '%s\n' $(1) | { cmp -s - $@ || printf '%s\n' $(1) >$@; }
+quoted = '$(subst ','\'',$(1))'
+
+# ---------------------------------------------------------------- what there is
+
+objects = $(patsubst %,$(B)/obj/%.o,$(basename $(wildcard $(1))))
+
+libdoip_OBJ := $(call objects,src/libdoip/*.c)
+doipd_OBJ := $(call objects,src/doipd/*.c)
+doip_OBJ := $(call objects,src/doip/*.c)
+placed_OBJ := $(call objects,$(shell grep -lE 'DOIPD_(CONFIG_FILE|(HANDLERS|STATE)_DIRECTORY)' src/doipd/*.c))
+installed_OBJ := $(placed_OBJ:$(B)/%=$(B)/installed/%)
+store_OBJ := $(call objects,plugins/store/*.c)
+hello_OBJ := $(call objects,plugins/hello/*.c)
+debug_OBJ := $(call objects,plugins/debug/*.c)
+handler_OBJ := $(call objects,tests/handlers/*.c tests/handlers/*.cc)
+unit_OBJ := $(call objects,tests/unit/test_*.c)
+
+ABI := 0
+LIBRARY := $(B)/libdoip.so
+HANDLERS := $(B)/handlers/store.so
+EXAMPLES := $(B)/examples/hello.so
+TEST_HANDLERS := $(B)/tests/handlers/debug.so $(handler_OBJ:$(B)/obj/%.o=$(B)/%.so)
+UNIT := $(unit_OBJ:$(B)/obj/%.o=$(B)/%)
+
+all: $(LIBRARY) $(B)/doipd $(B)/doip $(HANDLERS) $(EXAMPLES)
+tests: all $(TEST_HANDLERS) $(UNIT)
+
+check: tests
+	$(Q)DOIPD_BUILD=$(B) $(if $(SANITIZE),DOIPD_TEST_SLOWNESS=4) tests/run
+
+# ---------------------------------------------------------------- compiling
+
+$(B)/flags: FORCE
+	$(call keep,$(call quoted,$(COMPILE_C) | $(COMPILE_CXX) | $(LINK)))
+
+# The places that doipd knows: in the build tree those of PREFIX=/usr, which the manual names; where it is installed, its
+# own. Only the files that mention them are compiled again for that, so that `make install` leaves build/doipd alone.
+places = -DDOIPD_CONFIG_FILE='"$(1)/doipd.conf"' -DDOIPD_HANDLERS_DIRECTORY='"$(2)/doipd/handlers"' \
+    -DDOIPD_STATE_DIRECTORY='"$(3)/lib/doipd"'
+build_places = $(call places,/etc/doipd,/usr/lib,/var)
+installed_places = $(call places,$(configdir),$(libdir),$(localstatedir))
+
+$(B)/installed/places: FORCE
+	$(call keep,$(call quoted,$(installed_places)))
+
+$(B)/obj/src/libdoip/%.o $(B)/obj/plugins/%.o $(B)/obj/tests/handlers/%.o: PART = -fPIC -fvisibility=hidden
+$(B)/obj/plugins/store/%.o: PART += $(SQLITE_CFLAGS)
+DAEMON = -fPIE $(LIBCONFIG_CFLAGS) $(SYSTEMD_CFLAGS)
+$(B)/obj/src/doipd/%.o: PART = $(DAEMON) $(build_places)
+$(B)/installed/obj/src/doipd/%.o: PART = $(DAEMON) $(installed_places)
+$(B)/obj/src/doip/%.o: PART = -fPIE
+UNIT_TEST = -fPIE -iquote src $(build_places) $(LIBCONFIG_CFLAGS) $(SQLITE_CFLAGS) $(CHECK_CFLAGS)
+$(B)/obj/tests/unit/%.o: PART = $(UNIT_TEST) -iquote src/libdoip -iquote src/doipd
+$(B)/obj/tests/unit/test_store%.o: PART = $(UNIT_TEST) -iquote plugins/store
+$(B)/obj/tests/unit/test_doip_%.o: PART = $(UNIT_TEST) -iquote src/doip
+
+define compile_c
+	$(call say,CC)
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE_C) $(PART) -MMD -MP -c -o $@ $<
+endef
+$(B)/obj/%.o: %.c $(B)/flags
+	$(compile_c)
+$(B)/installed/obj/%.o: %.c $(B)/flags $(B)/installed/places
+	$(compile_c)
+
+$(B)/obj/%.o: %.cc $(B)/flags
+	$(call say,CXX)
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE_CXX) $(PART) -MMD -MP -c -o $@ $<
+
+-include $(patsubst %.o,%.d,$(libdoip_OBJ) $(doipd_OBJ) $(doip_OBJ) $(store_OBJ) $(hello_OBJ) \
+    $(debug_OBJ) $(handler_OBJ) $(unit_OBJ) $(installed_OBJ))
+
+# ---------------------------------------------------------------- linking
+
+$(LIBRARY).$(VERSION): $(libdoip_OBJ)
+	$(call say,LD)
+	$(Q)$(CC) $(LINK) $(defined) -shared -Wl,-soname,libdoip.so.$(ABI) -o $@ $^ \
+	    $(OPENSSL_LIBS) $(JANSSON_LIBS) -lm
+
+# Found as libdoip.so by the linker and as libdoip.so.0 by the loader.
+$(LIBRARY): $(LIBRARY).$(VERSION)
+	@ln -sf $(<F) $@.$(ABI)
+	@ln -sf $(<F) $@
+
+$(B)/doipd: $(doipd_OBJ) $(LIBRARY)
+$(B)/installed/doipd: $(filter-out $(placed_OBJ),$(doipd_OBJ)) $(installed_OBJ) $(LIBRARY)
+$(B)/doipd $(B)/installed/doipd:
+	$(call say,LD)
+	$(Q)$(CC) $(PROGRAM) -o $@ $^ $(LIBCONFIG_LIBS) $(SYSTEMD_LIBS) $(OPENSSL_LIBS) $(JANSSON_LIBS) -ldl -lpthread
+
+$(B)/doip: $(doip_OBJ) $(LIBRARY)
+	$(call say,LD)
+	$(Q)$(CC) $(PROGRAM) -o $@ $^ $(OPENSSL_LIBS) $(JANSSON_LIBS) -lm
+
+# What unit tests link: the same objects, without the programs' main().
+$(B)/libdoip.a: $(libdoip_OBJ)
+$(B)/doipd.a: $(filter-out %/main.o,$(doipd_OBJ))
+$(B)/doip.a: $(filter-out %/main.o,$(doip_OBJ))
+$(B)/store.a: $(store_OBJ)
+$(B)/%.a:
+	$(call say,AR)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(B)/handlers/store.so: $(store_OBJ)
+$(B)/examples/hello.so: $(hello_OBJ)
+$(B)/tests/handlers/debug.so: $(debug_OBJ)
+$(handler_OBJ:$(B)/obj/%.o=$(B)/%.so): $(B)/%.so: $(B)/obj/%.o
+$(HANDLERS) $(EXAMPLES) $(TEST_HANDLERS): $(LIBRARY)
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(if $(wildcard tests/handlers/$(basename $(@F)).cc),$(CXX),$(CC)) $(HANDLER) \
+	    $(if $(filter $(handler_OBJ),$^),,$(defined)) -o $@ $(filter %.o,$^) $(LIBRARY) $(SQLITE_LIBS) $(OPENSSL_LIBS) $(JANSSON_LIBS) -lpthread
+
+# test_store* test the store and test_doip_* the client, over the library as it is; all others test what is inside the
+# library and the daemon.
+store_UNIT := $(filter $(B)/tests/unit/test_store%,$(UNIT))
+doip_UNIT := $(filter $(B)/tests/unit/test_doip_%,$(UNIT))
+$(store_UNIT): $(B)/store.a $(LIBRARY)
+$(doip_UNIT): $(B)/doip.a $(LIBRARY)
+$(filter-out $(store_UNIT) $(doip_UNIT),$(UNIT)): $(B)/doipd.a $(B)/libdoip.a
+$(UNIT): $(B)/%: $(B)/obj/%.o
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LINK) -pie -Wl,-rpath,'$$ORIGIN/../..' -o $@ $< \
+	    $(filter-out $< %.h,$^) $(CHECK_LIBS) $(LIBCONFIG_LIBS) $(SYSTEMD_LIBS) $(SQLITE_LIBS) \
+	    $(OPENSSL_LIBS) $(JANSSON_LIBS) -ldl -lpthread -lm
+
+# ---------------------------------------------------------------- installing
+
+# Files of the tree name the paths that PREFIX=/usr gives; installed ones name the paths of this installation.
+placed = sed -e 's,/etc/doipd,$(configdir),g' -e 's,/usr/lib/doipd,$(libdir)/doipd,g' \
+    -e 's,/var/lib/doipd,$(statedir),g' -e 's,/usr/sbin/doipd,$(sbindir)/doipd,g' $(1) | \
+    install -m 644 /dev/stdin $(2)
+D = $(DESTDIR)
+pages := $(wildcard man/*.[1-9])
+page = $(D)$(mandir)/man$(subst .,,$(suffix $(1)))/$(notdir $(1))
+headers := $(wildcard include/doip/*.h)
+
+define newline
+
+
+endef
+
+install: all $(B)/installed/doipd
+	@echo '  INSTALL $(D)$(prefix)'
+	$(Q)install -d $(D)$(bindir) $(D)$(sbindir) $(D)$(libdir)/pkgconfig $(D)$(includedir)/doip \
+	    $(D)$(handlersdir) $(D)$(configdir)/conf.d $(D)$(statedir) $(D)$(unitdir) $(D)$(sysusersdir) \
+	    $(sort $(dir $(foreach file,$(pages),$(call page,$(file)))))
+	$(Q)install -m 755 $(LIBRARY).$(VERSION) $(D)$(libdir)
+	$(Q)ln -sf libdoip.so.$(VERSION) $(D)$(libdir)/libdoip.so.$(ABI)
+	$(Q)ln -sf libdoip.so.$(VERSION) $(D)$(libdir)/libdoip.so
+	$(Q)install -m 755 $(B)/doip $(D)$(bindir)
+	$(Q)install -m 755 $(B)/installed/doipd $(D)$(sbindir)
+	$(Q)install -m 755 $(HANDLERS) $(D)$(handlersdir)
+	$(Q)install -m 644 $(headers) $(D)$(includedir)/doip
+	$(Q)sed -e 's,@prefix@,$(prefix),' -e 's,@libdir@,$(libdir),' -e 's,@includedir@,$(includedir),' \
+	    -e 's,@handlersdir@,$(handlersdir),' -e 's,@version@,$(VERSION),' \
+	    src/libdoip/doip.pc.in | install -m 644 /dev/stdin $(D)$(libdir)/pkgconfig/doip.pc
+	$(foreach file,$(pages),$(Q)$(call placed,$(file),$(call page,$(file)))$(newline)	)
+	$(Q)$(call placed,systemd/doipd.service,$(D)$(unitdir)/doipd.service)
+	$(Q)$(call placed,systemd/doipd.sysusers,$(D)$(sysusersdir)/doipd.conf)
+	$(Q)if [ -e $(D)$(configdir)/doipd.conf ]; then echo '  KEPT   $(D)$(configdir)/doipd.conf'; \
+	    else $(call placed,etc/doipd.conf,$(D)$(configdir)/doipd.conf); fi
+	$(Q)[ -n '$(D)' ] || [ "$$(id -u)" != 0 ] || ldconfig
+
+uninstall:
+	@echo '  REMOVE $(D)$(prefix)'
+	$(Q)rm -f $(D)$(libdir)/libdoip.so $(D)$(libdir)/libdoip.so.$(ABI) $(D)$(libdir)/libdoip.so.$(VERSION) \
+	    $(D)$(bindir)/doip $(D)$(sbindir)/doipd $(D)$(libdir)/pkgconfig/doip.pc \
+	    $(addprefix $(D)$(handlersdir)/,$(notdir $(HANDLERS))) \
+	    $(addprefix $(D)$(includedir)/doip/,$(notdir $(headers))) \
+	    $(foreach file,$(pages),$(call page,$(file))) \
+	    $(D)$(unitdir)/doipd.service $(D)$(sysusersdir)/doipd.conf
+	$(Q)for d in $(D)$(handlersdir) $(D)$(libdir)/doipd $(D)$(includedir)/doip $(D)$(statedir) $(D)$(configdir)/conf.d; do \
+	    [ ! -d "$$d" ] || rmdir --ignore-fail-on-non-empty "$$d"; done
+	$(Q)[ -n '$(D)' ] || [ "$$(id -u)" != 0 ] || ldconfig
+
+# ---------------------------------------------------------------- cleaning
+
+clean:
+	$(Q)[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name 'config*' ! -name autom4te.cache ! -name run \
+	    -exec rm -rf {} +
+
+distclean:
+	$(Q)rm -rf build

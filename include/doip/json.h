@@ -1,0 +1,33 @@
+/*
+ * JSON as DOIP needs it: Jansson's values, read strictly and written plainly (protocol section 3, last line).
+ * Thread-safe on different values.
+ */
+#ifndef DOIP_JSON_H
+#define DOIP_JSON_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+#include <doip/protocol.h>
+
+DOIP_BEGIN_DECLS
+
+/*
+ * Parses one JSON value of any kind. What can't be kept faithfully is refused: duplicate keys, \u0000, invalid
+ * UTF-8, integers beyond 64 bits, reals that overflow, nesting over 2048. Returns a new reference, or NULL with a
+ * text like "line 3, column 7: duplicate object key" in `reason` (size bytes).
+ */
+DOIP_API json_t *doip_json_parse(const char *text, size_t length, char *reason, size_t size);
+
+/* Receives a piece of JSON text; 0 to go on, else the dump ends and returns that value. */
+typedef int (*doip_json_sink)(const char *text, size_t length, void *closure);
+
+/* Writes `value` compactly, on one line, keys in their order, reals in the shortest form that reads back equal. */
+DOIP_API int doip_json_write(const json_t *value, doip_json_sink sink, void *closure);
+
+/* The same into a new string that the caller frees with free(); NULL when memory is short. */
+DOIP_API char *doip_json_text(const json_t *value, size_t *length);
+
+DOIP_END_DECLS
+
+#endif

@@ -1,0 +1,189 @@
+/*
+ * Element bytes at rest (blobs.h): the directories, and the files under elements/. In each worker
+ * process, from any thread.
+ */
+#include "blobs_impl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void
+blob_name(struct blob *blob)
+{
+    for (int i = 0; i < 32; i++)
+        snprintf(blob->name + 2 * i, 3, "%02x", blob->sha256[i]);
+}
+
+void
+blob_path(const struct blob *blob, char path[BLOB_PATH])
+{
+    snprintf(path, BLOB_PATH, "%.2s/%s", blob->name, blob->name);
+}
+
+bool
+blobs_random(char name[33])
+{
+    unsigned char bytes[16];
+
+    if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+        return false;
+    for (int i = 0; i < 16; i++)
+        snprintf(name + 2 * i, 3, "%02x", bytes[i]);
+    return true;
+}
+
+bool
+blobs_sync_directory(int base, const char *path)
+{
+    int fd = openat(base, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool good = fd >= 0 && fsync(fd) == 0;
+    int error = errno;
+
+    if (fd >= 0)
+        close(fd);
+    errno = error;
+    return good;
+}
+
+static bool
+make_directory(int base, const char *path)
+{
+    return mkdirat(base, path, 0700) == 0 || errno == EEXIST;
+}
+
+/*
+ * Makes elements/ab. Where it is there, another process may have made it a moment ago and not have
+ * synced it yet, so each process does, once.
+ */
+bool
+blobs_directory(struct blobs *blobs, const struct blob *blob)
+{
+    atomic_bool *durable = &blobs->durable[blob->sha256[0]];
+    char path[3];
+
+    if (atomic_load(durable))
+        return true;
+    snprintf(path, sizeof(path), "%.2s", blob->name);
+    if (!make_directory(blobs->elements, path) || fsync(blobs->elements) != 0)
+        return false;
+    atomic_store(durable, true);
+    return true;
+}
+
+int
+blobs_bytes(const struct blobs *blobs, const struct blob *blob)
+{
+    char path[BLOB_PATH];
+
+    blob_path(blob, path);
+    return openat(blobs->elements, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+bool
+blobs_remove(const struct blobs *blobs, const struct blob *blob, int *held)
+{
+    char path[BLOB_PATH];
+
+    blob_path(blob, path);
+    *held = blobs_bytes(blobs, blob);
+    if (unlinkat(blobs->elements, path, 0) != 0 && errno != ENOENT)
+        return false;
+    path[2] = '\0'; /* its directory */
+    return blobs_sync_directory(blobs->elements, path) || errno == ENOENT;
+}
+
+int
+blobs_scratch(const struct blobs *blobs, struct failure *failure)
+{
+    char name[33];
+    int fd;
+
+    if (!blobs_random(name) ||
+        (fd = openat(blobs->incoming, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) < 0) {
+        failure_set(failure, "a temporary file can't be made: %s", strerror(errno));
+        return -1;
+    }
+    unlinkat(blobs->incoming, name, 0);
+    return fd;
+}
+
+int
+blobs_readers(const struct blobs *blobs, int operation)
+{
+    int fd = openat(blobs->root, "readers.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int result = -1;
+
+    while (fd >= 0 && (result = flock(fd, operation)) != 0 && errno == EINTR)
+        continue;
+    if (fd >= 0 && result != 0) {
+        int error = errno;
+
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
+}
+
+/* ------------------------------------------------------------------ opening */
+
+static int
+open_directory(int base, const char *path, const char *root, struct failure *failure)
+{
+    int fd = -1;
+
+    if (make_directory(base, path))
+        fd = openat(base, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        failure_set(failure, "%s%s%s: %s", root, path == root ? "" : "/", path == root ? "" : path,
+                    strerror(errno));
+    return fd;
+}
+
+struct blobs *
+blobs_open(const char *root, struct failure *failure)
+{
+    struct blobs *blobs = calloc(1, sizeof(*blobs));
+
+    if (blobs == NULL) {
+        failure_set(failure, "memory is short");
+        return NULL;
+    }
+    blobs->incoming = blobs->elements = -1;
+    blobs->root = open_directory(AT_FDCWD, root, root, failure);
+    if (blobs->root >= 0)
+        blobs->incoming = open_directory(blobs->root, "incoming", root, failure);
+    if (blobs->incoming >= 0)
+        blobs->elements = open_directory(blobs->root, "elements", root, failure);
+    if (blobs->elements >= 0 && fsync(blobs->root) == 0 &&
+        (blobs_sync_directory(blobs->root, "..") || errno == EACCES))
+        return blobs;
+    if (blobs->elements >= 0)
+        failure_set(failure, "%s: can't be synced: %s", root, strerror(errno));
+    blobs_close(&blobs);
+    return NULL;
+}
+
+void
+blobs_close(struct blobs **blobs)
+{
+    struct blobs *closing = *blobs;
+
+    if (closing == NULL)
+        return;
+    if (closing->root >= 0)
+        close(closing->root);
+    if (closing->incoming >= 0)
+        close(closing->incoming);
+    if (closing->elements >= 0)
+        close(closing->elements);
+    free(closing);
+    *blobs = NULL;
+}

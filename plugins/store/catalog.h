@@ -1,0 +1,59 @@
+/*
+ * The catalog: what objects there are, and what they point to. Every call works on a connection
+ * inside a transaction and latches failures there (connection.h). Only repository.c and its kin
+ * (whole.c, results.c, sweep.c) call it.
+ */
+#ifndef STORE_CATALOG_H
+#define STORE_CATALOG_H
+
+#include "blobs.h"
+#include "connection.h"
+
+/* The number of the object, 0 where there is none (or the connection failed). */
+int64_t catalog_find(struct connection *connection, const char *id);
+
+/* Its default serialization, a new reference; NULL where there is none (or failed). */
+json_t *catalog_object(struct connection *connection, int64_t number);
+/* Its id alone, as a JSON string. */
+json_t *catalog_id(struct connection *connection, int64_t number);
+/* One element, as it stands in the object: likewise. *data: it has data, *blob is it. */
+json_t *catalog_element(struct connection *connection, int64_t number, const char *id, bool *data,
+                        struct blob *blob);
+
+/* The elements that have data. */
+struct catalog_data {
+    char *id;
+    struct blob blob;
+};
+bool catalog_data(struct connection *connection, int64_t number, struct catalog_data **list,
+                  size_t *count);
+void catalog_data_free(struct catalog_data **list, size_t count);
+
+/* A new object, or what `object` gives to the one of that number. `blobs` maps element ids to
+ * numbers of catalog_blob(). */
+int64_t catalog_add(struct connection *connection, const char *id, const json_t *object,
+                    const json_t *blobs, const char *client);
+void catalog_change(struct connection *connection, int64_t number, const json_t *object,
+                    const json_t *blobs, const char *client);
+void catalog_remove(struct connection *connection, int64_t number);
+
+/* The number of those bytes, which are garbage until an element points to them. */
+int64_t catalog_blob(struct connection *connection, const struct blob *blob);
+/* Bytes that nothing points to: how many of `most` there were. */
+struct catalog_garbage {
+    int64_t number;
+    struct blob blob;
+};
+size_t catalog_garbage(struct connection *connection, struct catalog_garbage *list, size_t most);
+void catalog_forget(struct connection *connection, int64_t number);
+
+/* Takes the number of an object that was found; 0 to go on. */
+typedef int (*catalog_found)(int64_t number, void *closure);
+
+/* How many objects match; those of the page go to `found` (listing.c). False when it failed or
+ * `found` did. */
+bool catalog_search(struct connection *connection, const struct query *query,
+                    const struct repository_page *page, catalog_found found, void *closure,
+                    uint64_t *size);
+
+#endif

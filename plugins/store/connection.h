@@ -1,0 +1,57 @@
+/*
+ * One connection to the store's catalog, with its statements prepared once. Only database.c, which
+ * owns connections, and catalog.c and listing.c, which use one that database.c gave them, call it.
+ * A connection is used by one thread at a time.
+ */
+#ifndef STORE_CONNECTION_H
+#define STORE_CONNECTION_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+
+#include "repository.h"
+#include "sql.h"
+
+struct database;
+
+struct connection {
+    struct database *database;
+    struct connection *next; /* in the list of idle readers */
+    sqlite3 *handle;
+    bool failed; /* latched: nothing more is done on it, and it will be closed */
+    char reason[400];
+    sqlite3_stmt *statements[SQL_COUNT];
+};
+
+/* Opens a connection to the catalog at `path`; NULL: failed. `setup` is run on it first. */
+struct connection *connection_new(const char *path, const char *setup, struct failure *failure);
+/* Closes it, which rolls back what was not committed. */
+void connection_free(struct connection **connection);
+
+/*
+ * A statement with its parameters bound from 1 on, as `types` says: 's' const char * (NULL for
+ * NULL), 'i' int64_t, 'n' int64_t (0 for NULL), 'h' a SHA-256 of 32 bytes. What is bound must live
+ * until the statement was stepped to its end. NULL: failed. A failure is latched in the connection:
+ * later calls fail too, and a commit.
+ */
+sqlite3_stmt *connection_query(struct connection *connection, enum sql which, const char *types,
+                               ...);
+/* A statement that is not in the table; the caller finalizes it. */
+sqlite3_stmt *connection_prepare(struct connection *connection, const char *text);
+/* 1 for a row, 0 at the end, -1 failed. NULL is failed. */
+int connection_step(struct connection *connection, sqlite3_stmt *statement);
+/* connection_query() and step to the end: false when it failed. */
+bool connection_run(struct connection *connection, enum sql which, const char *types, ...);
+/* Runs any number of statements given as text. */
+bool connection_execute(struct connection *connection, const char *text);
+/* Ends the transaction at hand with SQL_COMMIT or SQL_ROLLBACK. */
+bool connection_end(struct connection *connection, enum sql how);
+/* Latches a failure that is not SQLite's. */
+void connection_fail(struct connection *connection, const char *reason);
+/* Copies the latched failure; REPOSITORY_OK where there is none. */
+int connection_status(const struct connection *connection, struct failure *failure);
+/* Rows the last statement changed; the rowid it inserted. */
+int connection_changes(struct connection *connection);
+int64_t connection_rowid(struct connection *connection);
+
+#endif

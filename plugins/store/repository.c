@@ -1,0 +1,191 @@
+/*
+ * The repository on a local disk (repository.h): a catalog in SQLite beside element bytes in files.
+ * Opening, reading, deleting. In each worker process, from any thread. A connection to the catalog
+ * is held only for a look or a commit, never while a client is waited for.
+ */
+#include "repository_impl.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int
+failure_set(struct failure *failure, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(failure->text, sizeof(failure->text), format, arguments);
+    va_end(arguments);
+    return REPOSITORY_FAILED;
+}
+
+int
+repository_missing(const struct blob *blob, int error, struct failure *failure)
+{
+    return failure_set(failure, "element bytes %s can't be read: %s", blob->name, strerror(error));
+}
+
+/* ------------------------------------------------------------------ opening */
+
+struct repository *
+repository_open(const char *root, struct failure *failure)
+{
+    struct repository *repository = calloc(1, sizeof(*repository));
+    char *path = NULL;
+
+    if (repository == NULL) {
+        failure_set(failure, "memory is short");
+        return NULL;
+    }
+    repository->blobs = blobs_open(root, failure);
+    /* The catalog is opened by name, again and again: the name must not depend on the working
+     * directory. */
+    if (repository->blobs != NULL && (path = realpath(root, NULL)) == NULL)
+        failure_set(failure, "%s: %s", root, strerror(errno));
+    if (path != NULL)
+        repository->database = database_open(path, failure);
+    free(path);
+    if (repository->database == NULL)
+        repository_close(&repository);
+    else
+        repository_tidy(repository);
+    return repository;
+}
+
+void
+repository_close(struct repository **repository)
+{
+    if (*repository == NULL)
+        return;
+    database_close(&(*repository)->database);
+    blobs_close(&(*repository)->blobs);
+    free(*repository);
+    *repository = NULL;
+}
+
+/* ------------------------------------------------------------------ reading */
+
+/* A reader that has found the object: OK with *connection to be released; UNKNOWN or FAILED
+ * without. */
+static int
+repository_find(struct repository *repository, const char *id, struct connection **connection,
+                int64_t *number, struct failure *failure)
+{
+    int status;
+
+    *connection = database_reader(repository->database, failure);
+    if (*connection == NULL)
+        return REPOSITORY_FAILED;
+    *number = catalog_find(*connection, id);
+    if (*number != 0)
+        return REPOSITORY_OK;
+    status = connection_status(*connection, failure);
+    database_release(connection);
+    return status == REPOSITORY_OK ? REPOSITORY_UNKNOWN : status;
+}
+
+int
+repository_exists(struct repository *repository, const char *id, struct failure *failure)
+{
+    struct connection *connection;
+    int64_t number;
+    int status = repository_find(repository, id, &connection, &number, failure);
+
+    if (status == REPOSITORY_OK)
+        database_release(&connection);
+    return status;
+}
+
+int
+repository_object(struct repository *repository, const char *id, json_t **object,
+                  struct failure *failure)
+{
+    struct connection *connection;
+    int64_t number;
+    int status = repository_find(repository, id, &connection, &number, failure);
+
+    if (status != REPOSITORY_OK)
+        return status;
+    *object = catalog_object(connection, number);
+    status = connection_status(connection, failure);
+    database_release(&connection);
+    return status;
+}
+
+/* One look into the catalog. */
+static int
+element_look(struct repository *repository, const char *id, const char *element_id,
+             json_t **element, bool *data, struct blob *blob, struct failure *failure)
+{
+    struct connection *connection;
+    int64_t number;
+    int status = repository_find(repository, id, &connection, &number, failure);
+
+    if (status != REPOSITORY_OK)
+        return status;
+    *element = catalog_element(connection, number, element_id, data, blob);
+    status = connection_status(connection, failure);
+    database_release(&connection);
+    if (status == REPOSITORY_OK && *element == NULL) {
+        *element = json_null();
+        return REPOSITORY_UNKNOWN;
+    }
+    return status;
+}
+
+int
+repository_element(struct repository *repository, const char *id, const char *element_id,
+                   json_t **element, struct repository_bytes *bytes, struct failure *failure)
+{
+    struct blob blob;
+    bool data;
+    int error = 0;
+
+    for (int look = 0; look < LOOKS_MAX; look++) {
+        int status;
+
+        *element = NULL;
+        status = element_look(repository, id, element_id, element, &data, &blob, failure);
+        if (status != REPOSITORY_OK)
+            return status;
+        bytes->length = data ? blob.length : 0;
+        bytes->fd = data ? blobs_bytes(repository->blobs, &blob) : -1;
+        if (!data || bytes->fd >= 0)
+            return REPOSITORY_OK;
+        error = errno;
+        json_decref(*element);
+        *element = NULL;
+        if (error != ENOENT)
+            break;
+    }
+    return repository_missing(&blob, error, failure);
+}
+
+/* ------------------------------------------------------------------ deleting */
+
+int
+repository_delete(struct repository *repository, const char *id, struct failure *failure)
+{
+    struct connection *connection = database_writer(repository->database, failure);
+    int64_t number;
+    int status;
+
+    if (connection == NULL)
+        return REPOSITORY_FAILED;
+    number = catalog_find(connection, id);
+    if (number == 0) {
+        status = connection_status(connection, failure);
+        database_rollback(&connection);
+        return status == REPOSITORY_OK ? REPOSITORY_UNKNOWN : status;
+    }
+    catalog_remove(connection, number);
+    status = database_commit(&connection, failure);
+    if (status == REPOSITORY_OK)
+        repository_sweep(repository);
+    return status;
+}

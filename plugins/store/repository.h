@@ -1,0 +1,141 @@
+/*
+ * The wall between the DOIP side of the store (store.c, write.c, read.c, find.c) and what keeps the
+ * objects. The DOIP side knows only this header; repository.c implements it with a catalog in
+ * SQLite (catalog.c) and element bytes in files (blobs.c). Another backend implements the same
+ * calls. One repository per worker process; every call is thread-safe, but for those on a change, a
+ * whole or results, which belong to one thread at a time.
+ */
+#ifndef STORE_REPOSITORY_H
+#define STORE_REPOSITORY_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "query.h"
+
+/* Why a call gave REPOSITORY_FAILED, in words for a client and an operator alike. */
+struct failure {
+    char text[512];
+};
+
+/* Sets the text and returns REPOSITORY_FAILED. */
+int failure_set(struct failure *failure, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+enum repository_status {
+    REPOSITORY_FAILED = -1, /* see the struct failure */
+    REPOSITORY_OK = 0,
+    REPOSITORY_UNKNOWN, /* no object (or no element) of that id */
+    REPOSITORY_TAKEN,   /* create: the id is in use */
+};
+
+struct repository;
+
+/* Opens the repository under `root`, making it where there is none, and sweeps what crashed
+ * processes left. NULL: failed. */
+struct repository *repository_open(const char *root, struct failure *failure);
+void repository_close(struct repository **repository);
+
+/*
+ * A change: an object to be created or updated, and element bytes staged for it. Nothing of it can
+ * be seen, and all of it goes away with repository_change_free(), until one of repository_create()
+ * and repository_update() has given REPOSITORY_OK: then it is on disk, whole.
+ */
+struct repository_change;
+
+/* `client` (may be NULL) is noted as who did it. NULL: memory is short. */
+struct repository_change *repository_change_new(struct repository *repository, const char *client);
+void repository_change_free(struct repository_change **change);
+
+/* Stages the bytes of the element of that id: begin, any number of writes, end. REPOSITORY_OK or
+ * _FAILED. */
+int repository_stage_begin(struct repository_change *change, const char *element,
+                           struct failure *failure);
+int repository_stage_write(struct repository_change *change, const void *data, size_t size,
+                           struct failure *failure);
+int repository_stage_end(struct repository_change *change, struct failure *failure);
+
+/*
+ * Commits the change as the new object `id`; `object` is as doip_object_check() leaves it, its own
+ * id is not looked at. *stored: the default serialization of what is stored now, the caller's. OK,
+ * TAKEN or FAILED.
+ */
+int repository_create(struct repository_change *change, const char *id, const json_t *object,
+                      json_t **stored, struct failure *failure);
+/* Commits it to the object `id`: what `object` leaves out stays (protocol section 6). OK, UNKNOWN
+ * or FAILED. */
+int repository_update(struct repository_change *change, const char *id, const json_t *object,
+                      json_t **stored, struct failure *failure);
+
+/* OK, UNKNOWN or FAILED. */
+int repository_delete(struct repository *repository, const char *id, struct failure *failure);
+
+/* Whether there is such an object: OK, UNKNOWN or FAILED. */
+int repository_exists(struct repository *repository, const char *id, struct failure *failure);
+/* Its default serialization, the caller's. */
+int repository_object(struct repository *repository, const char *id, json_t **object,
+                      struct failure *failure);
+
+/* Bytes of an element: a descriptor to pread from, which keeps them whatever is done to the object
+ * meanwhile. */
+struct repository_bytes {
+    int fd; /* -1: the element has no data */
+    uint64_t length;
+};
+
+/* One element (its serialization, the caller's) and its bytes, whose descriptor the caller closes.
+ * UNKNOWN: the object or the element is; *element then tells which (NULL, or a JSON null for the
+ * element). */
+int repository_element(struct repository *repository, const char *id, const char *element_id,
+                       json_t **element, struct repository_bytes *bytes, struct failure *failure);
+
+/* An object with the data of all its elements, as they were at one moment. */
+struct repository_whole;
+
+int repository_whole(struct repository *repository, const char *id, struct repository_whole **whole,
+                     struct failure *failure);
+void repository_whole_free(struct repository_whole **whole);
+/* Its default serialization, borrowed. */
+json_t *repository_whole_object(const struct repository_whole *whole);
+/* The next element that has data: 1 with its id (borrowed) and bytes (the descriptor stays the
+ * whole's, until the next call); 0 after the last; REPOSITORY_FAILED. */
+int repository_whole_next(struct repository_whole *whole, const char **element_id,
+                          struct repository_bytes *bytes, struct failure *failure);
+
+/* ------------------------------------------------------------------ search */
+
+enum repository_field { REPOSITORY_ID, REPOSITORY_TYPE, REPOSITORY_FIELDS };
+
+struct repository_sort {
+    enum repository_field field;
+    bool descending;
+};
+
+/* Which of the objects found are wanted, and in what order: by `sorts`, then (or without any) as
+ * they were created. */
+struct repository_page {
+    struct repository_sort sorts[REPOSITORY_FIELDS]; /* each field at most once */
+    size_t sort_count;
+    uint64_t skip;
+    int64_t most; /* negative: all */
+};
+
+/* What a search found: the list is made at once and is cheap, the objects are read one by one. */
+struct repository_results;
+
+int repository_search(struct repository *repository, const struct query *query,
+                      const struct repository_page *page, struct repository_results **results,
+                      struct failure *failure);
+void repository_results_free(struct repository_results **results);
+/* How many objects match, over all pages. */
+uint64_t repository_results_size(const struct repository_results *results);
+/* The next: 1 with its default serialization, or (`full` false) its id as a JSON string, the
+ * caller's; 0 after the last; REPOSITORY_FAILED. An object deleted since the search is passed over.
+ */
+int repository_results_next(struct repository_results *results, bool full, json_t **value,
+                            struct failure *failure);
+
+#endif

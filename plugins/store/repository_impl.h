@@ -1,0 +1,36 @@
+/*
+ * What the parts behind repository.h share: repository.c, change.c, whole.c, results.c and sweep.c.
+ * Nobody else includes it.
+ */
+#ifndef STORE_REPOSITORY_IMPL_H
+#define STORE_REPOSITORY_IMPL_H
+
+#include <stdatomic.h>
+
+#include "blobs.h"
+#include "catalog.h"
+#include "database.h"
+#include "repository.h"
+
+struct repository {
+    struct database *database;
+    struct blobs *blobs;
+    atomic_bool untidy; /* something could not be swept: to be tried again after the next change */
+};
+
+/* How often a reader looks again when bytes were replaced or deleted between its look into the
+ * catalog and opening them. */
+#define LOOKS_MAX 32
+
+/* Says that bytes that the catalog has are not on disk. */
+int repository_missing(const struct blob *blob, int error, struct failure *failure);
+
+/* Removes the bytes that nothing points to any more. Failures only leave them for the next time. */
+void repository_sweep(struct repository *repository);
+/* Takes care of what dead processes left, then sweeps. */
+void repository_tidy(struct repository *repository);
+/* Ends a stage some of whose bytes were published, but not committed: they become garbage. *stage
+ * is freed. */
+void repository_abandon(struct repository *repository, struct stage **stage);
+
+#endif

@@ -1,0 +1,357 @@
+/*
+ * Element bytes on their way in (blobs.h): streamed into a stage, hashed as they come, synced, and
+ * linked among the elements. In each worker process, from any thread; a stage belongs to one thread
+ * at a time.
+ */
+#include "blobs_impl.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The kernel is told to start writing so many bytes at a time, so that the sync at the end is
+ * short. */
+#define WRITE_BEHIND (8u << 20)
+
+struct stage {
+    struct blobs *blobs;
+    char name[33];
+    int directory;
+    int data; /* -1 between elements */
+    uint64_t length;
+    uint64_t behind;
+    EVP_MD_CTX *digest;
+};
+
+static int
+stage_fail(struct failure *failure, const char *what)
+{
+    return failure_set(failure, "element bytes can't be %s: %s", what, strerror(errno));
+}
+
+/* Opens and locks the stage's directory: false when it is not there or another has it. */
+static bool
+stage_lock(struct stage *stage)
+{
+    struct stat opened, named;
+
+    stage->directory = openat(stage->blobs->incoming, stage->name,
+                              O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (stage->directory < 0)
+        return false;
+    /* Between its making and its locking, a sweep may have taken it for a dead one's and removed
+     * it. */
+    if (flock(stage->directory, LOCK_EX | LOCK_NB) == 0 && fstat(stage->directory, &opened) == 0 &&
+        fstatat(stage->blobs->incoming, stage->name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+        opened.st_ino == named.st_ino)
+        return true;
+    close(stage->directory);
+    stage->directory = -1;
+    errno = ENOENT;
+    return false;
+}
+
+static bool
+stage_make(struct stage *stage)
+{
+    for (int attempt = 0; attempt < 8; attempt++) {
+        if (!blobs_random(stage->name) || mkdirat(stage->blobs->incoming, stage->name, 0700) != 0)
+            return false;
+        if (stage_lock(stage))
+            return true;
+        if (errno != ENOENT) {
+            int error = errno;
+
+            unlinkat(stage->blobs->incoming, stage->name, AT_REMOVEDIR);
+            errno = error;
+            return false;
+        }
+    }
+    return false;
+}
+
+static struct stage *
+stage_allocate(struct blobs *blobs)
+{
+    struct stage *stage = calloc(1, sizeof(*stage));
+
+    if (stage == NULL)
+        return NULL;
+    stage->blobs = blobs;
+    stage->directory = stage->data = -1;
+    return stage;
+}
+
+struct stage *
+stage_new(struct blobs *blobs, struct failure *failure)
+{
+    struct stage *stage = stage_allocate(blobs);
+
+    if (stage == NULL) {
+        failure_set(failure, "memory is short");
+        return NULL;
+    }
+    stage->digest = EVP_MD_CTX_new();
+    if (stage->digest == NULL)
+        failure_set(failure, "memory is short");
+    else if (!stage_make(stage))
+        stage_fail(failure, "staged");
+    else
+        return stage;
+    stage_leave(&stage);
+    return NULL;
+}
+
+void
+stage_leave(struct stage **stage)
+{
+    if (*stage == NULL)
+        return;
+    if ((*stage)->data >= 0)
+        close((*stage)->data);
+    if ((*stage)->directory >= 0)
+        close((*stage)->directory);
+    EVP_MD_CTX_free((*stage)->digest);
+    free(*stage);
+    *stage = NULL;
+}
+
+/* The stage's directory, to read its names; the caller closes it. */
+static DIR *
+stage_names(const struct stage *stage)
+{
+    int fd = openat(stage->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *names = fd < 0 ? NULL : fdopendir(fd);
+
+    if (names == NULL && fd >= 0)
+        close(fd);
+    return names;
+}
+
+void
+stage_free(struct stage **stage)
+{
+    const struct dirent *entry;
+    DIR *names = *stage == NULL ? NULL : stage_names(*stage);
+
+    while (names != NULL && (entry = readdir(names)) != NULL) {
+        if (entry->d_name[0] != '.')
+            unlinkat((*stage)->directory, entry->d_name, 0);
+    }
+    if (names != NULL)
+        closedir(names);
+    if (*stage != NULL)
+        unlinkat((*stage)->blobs->incoming, (*stage)->name, AT_REMOVEDIR);
+    stage_leave(stage);
+}
+
+/* ------------------------------------------------------------------ bytes in */
+
+int
+stage_begin(struct stage *stage, struct failure *failure)
+{
+    stage->length = stage->behind = 0;
+    stage->data = openat(stage->directory, "data", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (stage->data < 0)
+        return stage_fail(failure, "stored");
+    if (EVP_DigestInit_ex(stage->digest, EVP_sha256(), NULL) != 1)
+        return failure_set(failure, "SHA-256 is not to be had");
+    return REPOSITORY_OK;
+}
+
+int
+stage_write(struct stage *stage, const void *data, size_t size, struct failure *failure)
+{
+    const char *next = data;
+
+    if (EVP_DigestUpdate(stage->digest, data, size) != 1)
+        return failure_set(failure, "SHA-256 failed");
+    while (size > 0) {
+        ssize_t written = write(stage->data, next, size);
+
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return stage_fail(failure, "stored");
+        next += written;
+        size -= (size_t)written;
+        stage->length += (uint64_t)written;
+    }
+    if (stage->length - stage->behind >= WRITE_BEHIND) {
+        sync_file_range(stage->data, (off64_t)stage->behind,
+                        (off64_t)(stage->length - stage->behind), SYNC_FILE_RANGE_WRITE);
+        stage->behind = stage->length;
+    }
+    return REPOSITORY_OK;
+}
+
+int
+stage_end(struct stage *stage, struct blob *blob, struct failure *failure)
+{
+    int result;
+
+    memset(blob, 0, sizeof(*blob));
+    if (EVP_DigestFinal_ex(stage->digest, blob->sha256, NULL) != 1)
+        return failure_set(failure, "SHA-256 failed");
+    blob_name(blob);
+    blob->length = stage->length;
+    if (fsync(stage->data) != 0)
+        return stage_fail(failure, "synced to disk");
+    result = close(stage->data);
+    stage->data = -1;
+    if (result != 0 || renameat(stage->directory, "data", stage->directory, blob->name) != 0)
+        return stage_fail(failure, "stored");
+    return REPOSITORY_OK;
+}
+
+/* ------------------------------------------------------------------ among the elements */
+
+/* What is known of the file in elements/: false with errno. One of another length is damaged, and
+ * counts as none. */
+static bool
+stage_look(const struct stage *stage, const struct blob *blob, struct stat *status)
+{
+    char path[BLOB_PATH];
+
+    blob_path(blob, path);
+    if (fstatat(stage->blobs->elements, path, status, AT_SYMLINK_NOFOLLOW) != 0)
+        return false;
+    errno = ENOENT;
+    return S_ISREG(status->st_mode) && (uint64_t)status->st_size == blob->length;
+}
+
+/* Links the staged bytes into elements/, in place of a damaged file where there is one. */
+static bool
+stage_link(const struct stage *stage, const struct blob *blob, struct stat *status)
+{
+    char path[BLOB_PATH];
+    int elements = stage->blobs->elements;
+
+    blob_path(blob, path);
+    if (!blobs_directory(stage->blobs, blob))
+        return false;
+    if (linkat(stage->directory, blob->name, elements, path, 0) != 0 && errno != EEXIST)
+        return false;
+    if (!stage_look(stage, blob, status)) {
+        unlinkat(stage->directory, "again", 0);
+        if (linkat(stage->directory, blob->name, stage->directory, "again", 0) != 0 ||
+            renameat(stage->directory, "again", elements, path) != 0 ||
+            !stage_look(stage, blob, status))
+            return false;
+    }
+    path[2] = '\0'; /* its directory */
+    return blobs_sync_directory(elements, path);
+}
+
+int
+stage_seal(struct stage *stage, struct failure *failure)
+{
+    if (fsync(stage->directory) != 0 || fsync(stage->blobs->incoming) != 0)
+        return stage_fail(failure, "synced to disk");
+    return REPOSITORY_OK;
+}
+
+int
+stage_publish(struct stage *stage, struct blob *blob, struct failure *failure)
+{
+    struct stat status;
+
+    if (!stage_link(stage, blob, &status))
+        return stage_fail(failure, "put in their place");
+    blob->inode = status.st_ino;
+    return REPOSITORY_OK;
+}
+
+int
+stage_confirm(struct stage *stage, const struct blob *blob, struct failure *failure)
+{
+    struct stat status;
+
+    /* The same file as was synced: nobody can have removed it and put it back but under the lock
+     * that we hold. */
+    if (stage_look(stage, blob, &status) && status.st_ino == blob->inode)
+        return REPOSITORY_OK;
+    return stage_link(stage, blob, &status) ? REPOSITORY_OK
+                                            : stage_fail(failure, "put in their place");
+}
+
+/* ------------------------------------------------------------------ what the dead left */
+
+struct stage *
+stage_adopt(struct blobs *blobs, void **place)
+{
+    const struct dirent *entry;
+    struct stage *stage = stage_allocate(blobs);
+
+    if (*place == NULL) {
+        int fd = openat(blobs->incoming, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        *place = fd < 0 ? NULL : fdopendir(fd);
+        if (*place == NULL && fd >= 0)
+            close(fd);
+    }
+    while (stage != NULL && *place != NULL && (entry = readdir(*place)) != NULL) {
+        if (entry->d_name[0] == '.' || strlen(entry->d_name) >= sizeof(stage->name))
+            continue;
+        strcpy(stage->name, entry->d_name);
+        if (stage_lock(stage))
+            return stage;
+        if (errno == ENOTDIR) /* a scratch file, which nobody opens by name */
+            unlinkat(blobs->incoming, entry->d_name, 0);
+    }
+    if (*place != NULL)
+        closedir(*place);
+    *place = NULL;
+    stage_leave(&stage);
+    return NULL;
+}
+
+/* The reverse of blob_name(): false for another name. */
+static bool
+blob_parse(struct blob *blob, const char *name)
+{
+    if (strlen(name) != 64 || strspn(name, "0123456789abcdef") != 64)
+        return false;
+    strcpy(blob->name, name);
+    for (int i = 0; i < 32; i++) {
+        char digits[3] = {name[2 * i], name[2 * i + 1], '\0'};
+
+        blob->sha256[i] = (unsigned char)strtoul(digits, NULL, 16);
+    }
+    return true;
+}
+
+int
+stage_list(struct stage *stage, struct blob **list, size_t *count, struct failure *failure)
+{
+    const struct dirent *entry;
+    DIR *names = stage_names(stage);
+    int result = names == NULL ? stage_fail(failure, "listed") : REPOSITORY_OK;
+
+    *list = NULL;
+    *count = 0;
+    while (result == REPOSITORY_OK && (entry = readdir(names)) != NULL) {
+        struct blob blob = {.length = 0};
+        struct blob *grown;
+        struct stat status;
+
+        if (!blob_parse(&blob, entry->d_name) ||
+            fstatat(stage->directory, entry->d_name, &status, 0) != 0)
+            continue;
+        blob.length = (uint64_t)status.st_size;
+        grown = realloc(*list, (*count + 1) * sizeof(**list));
+        if (grown == NULL)
+            result = failure_set(failure, "memory is short");
+        else
+            (*list = grown)[(*count)++] = blob;
+    }
+    if (names != NULL)
+        closedir(names);
+    return result;
+}

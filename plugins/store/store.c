@@ -1,0 +1,133 @@
+/*
+ * The bundled handler: a durable repository of digital objects (doip-store(7)). Here the
+ * descriptor, what each worker opens and closes, and ListOperations; the other operations are in
+ * write.c, read.c and find.c. All that is kept is behind repository.h.
+ */
+#include "store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* So long that a minted id is a legal one: a slash and MINTED_DIGITS follow (write.c). */
+#define PREFIX_MAX (DOIP_ID_MAX - 64)
+
+static const doip_option options_table[] = {
+    {"root", DOIP_OPTION_STRING, "",
+     "directory of the repository; empty: \"store\" in state_directory"},
+    {"prefix", DOIP_OPTION_STRING, "",
+     "prefix of the ids made for new objects; empty: that of the service's id"},
+    {NULL, 0, NULL, NULL},
+};
+
+struct opened {
+    struct store store;
+    char *prefix;
+    char *root;
+};
+
+static void
+store_close(void *state)
+{
+    struct opened *opened = state;
+
+    if (opened == NULL)
+        return;
+    repository_close(&opened->store.repository);
+    free(opened->prefix);
+    free(opened->root);
+    free(opened);
+}
+
+/* The prefix configured, else the service id's: what stands before its first slash. */
+static char *
+store_prefix(const doip_options *options)
+{
+    const char *prefix = doip_option_string(options, "prefix");
+    const char *service = doip_options_service(options);
+
+    return *prefix != '\0' ? strdup(prefix) : strndup(service, strcspn(service, "/"));
+}
+
+static char *
+store_root(const doip_options *options)
+{
+    const char *root = doip_option_string(options, "root");
+    char *path;
+
+    if (*root != '\0')
+        return strdup(root);
+    return asprintf(&path, "%s/store", doip_options_state_directory(options)) < 0 ? NULL : path;
+}
+
+static doip_result
+store_open_root(const doip_options *options, struct opened *opened)
+{
+    struct failure failure;
+
+    if (strlen(opened->prefix) > PREFIX_MAX)
+        return doip_open_fail(options,
+                              "prefix: longer than %d bytes; ids made with it would be too long",
+                              PREFIX_MAX);
+    opened->store.repository = repository_open(opened->root, &failure);
+    if (opened->store.repository == NULL)
+        return doip_open_fail(
+            options,
+            "root: the repository in '%s' can't be opened: %s. Check that the directory (or, for a "
+            "new one, its parent) exists on a local disk with room and belongs to the user that "
+            "the "
+            "workers run as.",
+            opened->root, failure.text);
+    opened->store.prefix = opened->prefix;
+    return DOIP_OK;
+}
+
+static doip_result
+store_open(const doip_options *options, void **state)
+{
+    struct opened *opened = calloc(1, sizeof(*opened));
+    doip_result result;
+
+    if (opened == NULL)
+        return doip_open_fail(options, "memory is short");
+    opened->prefix = store_prefix(options);
+    opened->root = store_root(options);
+    if (opened->prefix == NULL || opened->root == NULL)
+        result = doip_open_fail(options, "memory is short");
+    else
+        result = store_open_root(options, opened);
+    if (result == DOIP_OK)
+        *state = &opened->store; /* its first member */
+    else
+        store_close(opened);
+    return result;
+}
+
+DOIP_HANDLER(.name = "store", .version = "1.0", .flags = DOIP_THREAD_SAFE, .options = options_table,
+             .open = store_open, .close = store_close);
+
+doip_result
+store_fail(doip_request *request, doip_response *response, int status,
+           const struct failure *failure)
+{
+    if (status == REPOSITORY_UNKNOWN)
+        return doip_fail(response, DOIP_STATUS_UNKNOWN_OBJECT, "There is no object '%s'.",
+                         doip_request_target(request));
+    return doip_fail(response, DOIP_STATUS_ERROR, "The repository can't do that now: %s.",
+                     failure->text);
+}
+
+/* The daemon's own answer is right for the service, and for every object that there is. */
+DOIP_EXPORT doip_result
+list(doip_request *request, doip_response *response)
+{
+    const struct store *store = doip_state(request);
+    struct failure failure;
+    int status;
+
+    if (doip_request_to_service(request))
+        return DOIP_DECLINED;
+    status = repository_exists(store->repository, doip_request_target(request), &failure);
+    return status == REPOSITORY_OK ? DOIP_DECLINED
+                                   : store_fail(request, response, status, &failure);
+}

@@ -1,0 +1,209 @@
+/*
+ * Create, Update and Delete. An object and its element bytes are streamed into a change; it is
+ * committed only when the whole message has arrived, and answered only when it is on disk.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "store.h"
+
+/* What is read from the client at a time. */
+#define PIECE (64u << 10)
+/* Digits of a minted id's suffix: 80 random bits. */
+#define MINTED_BYTES 10
+
+/* Bytes of the element at hand, from the client to the change. */
+static doip_result
+stage_bytes(doip_request *request, doip_response *response, struct repository_change *change,
+            char *piece)
+{
+    struct failure failure;
+    ssize_t got;
+
+    while ((got = doip_read(request, piece, PIECE)) > 0) {
+        if (repository_stage_write(change, piece, (size_t)got, &failure) != REPOSITORY_OK)
+            return store_fail(request, response, REPOSITORY_FAILED, &failure);
+    }
+    if (got < 0)
+        return DOIP_FAILED;
+    if (repository_stage_end(change, &failure) != REPOSITORY_OK)
+        return store_fail(request, response, REPOSITORY_FAILED, &failure);
+    return DOIP_OK;
+}
+
+/* All element data of the message, and its end. */
+static doip_result
+stage_all(doip_request *request, doip_response *response, struct repository_change *change)
+{
+    doip_result result = DOIP_OK;
+    struct failure failure;
+    char *piece = NULL;
+    json_t *element;
+    int more;
+
+    while (result == DOIP_OK && (more = doip_input_element(request, &element)) != 0) {
+        const char *id = more < 0 ? NULL : json_string_value(json_object_get(element, "id"));
+
+        if (more < 0)
+            result = DOIP_FAILED;
+        else if (piece == NULL && (piece = malloc(PIECE)) == NULL)
+            result = doip_fail(response, DOIP_STATUS_ERROR, "Memory is short.");
+        else if (repository_stage_begin(change, id, &failure) != REPOSITORY_OK)
+            result = store_fail(request, response, REPOSITORY_FAILED, &failure);
+        else
+            result = stage_bytes(request, response, change, piece);
+    }
+    free(piece);
+    return result == DOIP_OK ? doip_input_end(request) : result;
+}
+
+/* ------------------------------------------------------------------ create */
+
+static doip_result
+create_taken(doip_response *response, const char *id)
+{
+    return doip_fail(response, DOIP_STATUS_DUPLICATE, "The identifier '%s' is already in use.", id);
+}
+
+/* Refuses an id that is in use before the bytes are read, not only after. */
+static doip_result
+create_check(doip_request *request, doip_response *response, const char *id)
+{
+    const struct store *store = doip_state(request);
+    struct failure failure;
+    int status;
+
+    if (id == NULL)
+        return DOIP_OK;
+    if (strcmp(id, doip_request_service(request)) == 0)
+        return create_taken(response, id);
+    status = repository_exists(store->repository, id, &failure);
+    if (status == REPOSITORY_UNKNOWN)
+        return DOIP_OK;
+    return status == REPOSITORY_OK ? create_taken(response, id)
+                                   : store_fail(request, response, status, &failure);
+}
+
+static bool
+create_mint(const struct store *store, char *id, size_t size)
+{
+    unsigned char random[MINTED_BYTES];
+    int length = snprintf(id, size, "%s/", store->prefix);
+
+    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+        return false;
+    for (size_t i = 0; i < sizeof(random); i++)
+        length += snprintf(id + length, size - (size_t)length, "%02x", random[i]);
+    return true;
+}
+
+static doip_result
+create_commit(doip_request *request, doip_response *response, struct repository_change *change,
+              json_t *object)
+{
+    const struct store *store = doip_state(request);
+    const char *id = doip_object_id(object);
+    char minted[DOIP_ID_MAX + 1];
+    struct failure failure;
+    json_t *stored;
+    int status;
+
+    if (id == NULL && !create_mint(store, minted, sizeof(minted)))
+        return doip_fail(response, DOIP_STATUS_ERROR,
+                         "No random bits are to be had for an identifier.");
+    status = repository_create(change, id == NULL ? minted : id, object, &stored, &failure);
+    if (status == REPOSITORY_TAKEN)
+        return create_taken(response, id == NULL ? minted : id);
+    return status == REPOSITORY_OK ? doip_respond_json(response, stored)
+                                   : store_fail(request, response, status, &failure);
+}
+
+DOIP_EXPORT doip_result
+create(doip_request *request, doip_response *response)
+{
+    const struct store *store = doip_state(request);
+    json_t *object = doip_input_object(request, 0);
+    struct repository_change *change;
+    doip_result result;
+
+    if (object == NULL)
+        return DOIP_FAILED;
+    result = create_check(request, response, doip_object_id(object));
+    if (result != DOIP_OK)
+        return result;
+    change = repository_change_new(store->repository, doip_request_client(request));
+    if (change == NULL)
+        return doip_fail(response, DOIP_STATUS_ERROR, "Memory is short.");
+    result = stage_all(request, response, change);
+    if (result == DOIP_OK)
+        result = create_commit(request, response, change, object);
+    repository_change_free(&change);
+    return result;
+}
+
+/* ------------------------------------------------------------------ update and delete */
+
+static doip_result
+update_check(doip_request *request, doip_response *response, const json_t *object)
+{
+    const struct store *store = doip_state(request);
+    const char *id = doip_object_id(object);
+    const char *target = doip_request_target(request);
+    struct failure failure;
+    int status;
+
+    if (id != NULL && strcmp(id, target) != 0)
+        return doip_fail_invalid(
+            response, "The id of the input, '%s', is not that of the target, '%s'.", id, target);
+    status = repository_exists(store->repository, target, &failure);
+    return status == REPOSITORY_OK ? DOIP_OK : store_fail(request, response, status, &failure);
+}
+
+static doip_result
+update_commit(doip_request *request, doip_response *response, struct repository_change *change,
+              json_t *object)
+{
+    struct failure failure;
+    json_t *stored;
+    int status = repository_update(change, doip_request_target(request), object, &stored, &failure);
+
+    return status == REPOSITORY_OK ? doip_respond_json(response, stored)
+                                   : store_fail(request, response, status, &failure);
+}
+
+DOIP_EXPORT doip_result
+update(doip_request *request, doip_response *response)
+{
+    const struct store *store = doip_state(request);
+    json_t *object = doip_input_object(request, DOIP_OBJECT_TYPE_OPTIONAL);
+    struct repository_change *change;
+    doip_result result;
+
+    if (object == NULL)
+        return DOIP_FAILED;
+    result = update_check(request, response, object);
+    if (result != DOIP_OK)
+        return result;
+    change = repository_change_new(store->repository, doip_request_client(request));
+    if (change == NULL)
+        return doip_fail(response, DOIP_STATUS_ERROR, "Memory is short.");
+    result = stage_all(request, response, change);
+    if (result == DOIP_OK)
+        result = update_commit(request, response, change, object);
+    repository_change_free(&change);
+    return result;
+}
+
+DOIP_EXPORT doip_result delete (doip_request *request, doip_response *response)
+{
+    const struct store *store = doip_state(request);
+    struct failure failure;
+    int status;
+
+    if (doip_input_end(request) != DOIP_OK)
+        return DOIP_FAILED;
+    status = repository_delete(store->repository, doip_request_target(request), &failure);
+    return status == REPOSITORY_OK ? DOIP_OK : store_fail(request, response, status, &failure);
+}

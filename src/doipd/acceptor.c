@@ -1,0 +1,166 @@
+/*
+ * Accepting connections: see acceptor.h. Entries are level-triggered with EPOLLEXCLUSIVE, which the kernel lets nobody modify: they are paused by DEL
+ * and resumed by ADD. The pool's threads accept; the control thread resumes.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "acceptor.h"
+#include "clock.h"
+#include "connection.h"
+
+enum {
+    PAUSE_SHARE_MS = 20,      /* above the worker's share of connections */
+    PAUSE_FULL_MS = 100,      /* workers.connections reached */
+    PAUSE_RESOURCES_MS = 500, /* no descriptors or memory */
+};
+
+static void
+arm(struct acceptor *acceptor)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.ptr = &acceptor->source};
+
+    acceptor->armed = epoll_ctl(acceptor->worker->pool.epoll, EPOLL_CTL_ADD, acceptor->fd, &event) == 0;
+}
+
+static void
+disarm(struct acceptor *acceptor)
+{
+    if (acceptor->armed)
+        epoll_ctl(acceptor->worker->pool.epoll, EPOLL_CTL_DEL, acceptor->fd, NULL);
+    acceptor->armed = false;
+}
+
+static void
+pause_for(struct acceptor *acceptor, int ms)
+{
+    pthread_mutex_lock(&acceptor->lock);
+    if (acceptor->armed) {
+        disarm(acceptor);
+        acceptor->resume_at = clock_ms() + ms;
+    }
+    pthread_mutex_unlock(&acceptor->lock);
+    worker_wake(acceptor->worker);
+}
+
+/* The one switch for what accept says: a peer's fault, a lack that passes, or something unheard of. */
+static void
+accept_failed(struct acceptor *acceptor, int error)
+{
+    switch (error) {
+    case EAGAIN:
+    case EINTR:
+    case ECONNABORTED:
+    case EPROTO:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENOPROTOOPT:
+    case EPERM:
+    case ETIMEDOUT:
+        return;
+    default:
+        log_error("can't accept on %s: %s; trying again in %d ms", acceptor->text, strerror(error), PAUSE_RESOURCES_MS);
+        pause_for(acceptor, PAUSE_RESOURCES_MS);
+    }
+}
+
+static void
+accepted(struct acceptor *acceptor, int fd, const struct sockaddr_storage *from, socklen_t length)
+{
+    struct worker *worker = acceptor->worker;
+    int on = 1;
+
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    connection_start(worker, fd, (const struct sockaddr *)from, length);
+    if (atomic_load(&worker->count) >= worker->config->workers.connections) {
+        log_warning("workers.connections = %d is reached: accepting again when some have gone",
+                    worker->config->workers.connections);
+        pause_for(acceptor, PAUSE_FULL_MS);
+    } else if (scoreboard_above_share(worker->setup->board, worker->setup->index)) {
+        pause_for(acceptor, PAUSE_SHARE_MS);
+    }
+}
+
+static void
+acceptor_ready(struct source *source, uint32_t events)
+{
+    struct acceptor *acceptor = (struct acceptor *)source;
+    struct sockaddr_storage from;
+    socklen_t length = sizeof from;
+    int fd;
+
+    (void)events;
+    if (atomic_load(&acceptor->worker->draining))
+        return;
+    fd = accept4(acceptor->fd, (struct sockaddr *)&from, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0)
+        accept_failed(acceptor, errno);
+    else
+        accepted(acceptor, fd, &from, length);
+}
+
+bool
+acceptors_start(struct worker *worker)
+{
+    const struct listener_set *listeners = worker->setup->listeners;
+
+    worker->acceptors = calloc(listeners->count, sizeof *worker->acceptors);
+    if (worker->acceptors == NULL)
+        return false;
+    for (size_t i = 0; i < listeners->count; i++) {
+        struct acceptor *acceptor = &worker->acceptors[i];
+
+        acceptor->source.ready = acceptor_ready;
+        acceptor->worker = worker;
+        acceptor->fd = listeners->items[i].fd;
+        acceptor->text = listeners->items[i].text;
+        pthread_mutex_init(&acceptor->lock, NULL);
+        arm(acceptor);
+    }
+    worker->acceptor_count = listeners->count;
+    atomic_store(&worker->score->accepting, true);
+    return true;
+}
+
+int64_t
+acceptors_resume(struct worker *worker, int64_t now)
+{
+    bool full = atomic_load(&worker->count) >= worker->config->workers.connections;
+    int64_t next = -1;
+
+    for (size_t i = 0; i < worker->acceptor_count && !atomic_load(&worker->draining); i++) {
+        struct acceptor *acceptor = &worker->acceptors[i];
+
+        pthread_mutex_lock(&acceptor->lock);
+        if (!acceptor->armed && acceptor->resume_at <= now && full)
+            acceptor->resume_at = now + PAUSE_FULL_MS;
+        if (!acceptor->armed && acceptor->resume_at <= now)
+            arm(acceptor);
+        if (!acceptor->armed && (next < 0 || acceptor->resume_at < next))
+            next = acceptor->resume_at;
+        pthread_mutex_unlock(&acceptor->lock);
+    }
+    return next;
+}
+
+void
+acceptors_stop(struct worker *worker)
+{
+    atomic_store(&worker->score->accepting, false);
+    for (size_t i = 0; i < worker->acceptor_count; i++) {
+        struct acceptor *acceptor = &worker->acceptors[i];
+
+        pthread_mutex_lock(&acceptor->lock);
+        disarm(acceptor);
+        pthread_mutex_unlock(&acceptor->lock);
+    }
+}

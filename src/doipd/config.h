@@ -1,0 +1,100 @@
+/*
+ * The configuration: libconfig files and -o overrides read into one struct, each value checked and with the place it came
+ * from. Used by the master, which reads it; workers inherit it by fork and never change it.
+ */
+#ifndef DOIPD_CONFIG_H
+#define DOIPD_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include <doip/server.h>
+
+struct config_listen {
+    char *text; /* as configured: "127.0.0.1:9000", "[::1]:9000" */
+    struct sockaddr_storage address;
+    socklen_t length;
+};
+
+struct config_handler {
+    char *name;  /* the section's name: the file's name without .so */
+    char *where; /* "file:line" of the section's first mention, or "-o" */
+    bool enabled;
+    char **targets;    /* shell patterns, NULL-ended; never empty */
+    char **operations; /* shell patterns, NULL-ended; never empty */
+    char *enabled_where; /* these three: where it was said; "default" */
+    char *targets_where;
+    char *operations_where;
+    doip_setting *options; /* ended by one with a NULL name; values as text */
+};
+
+struct config {
+    struct {
+        char *id; /* never empty: 0.DOIP/<hostname> where not configured */
+        bool id_assumed; /* it was not configured: deserves a warning */
+        char *name;
+        char *description;
+        char *address; /* never empty */
+        int port;      /* never 0 */
+    } service;
+    struct config_listen *listen;
+    size_t listen_count;
+    char *user;
+    char *state_directory;
+    char *pid_file;
+    struct {
+        char *certificate;
+        char *key;
+        char *client_ca;
+        char *min_version;
+    } tls;
+    struct {
+        int processes; /* never 0: resolved */
+        int threads;
+        int connections;
+    } workers;
+    struct { /* seconds; 0: none */
+        int handshake;
+        int idle;
+        int read;
+        int write;
+        int handler;
+        int shutdown;
+    } timeouts;
+    struct { /* bytes, bytes, bytes per second */
+        uint64_t json_segment;
+        uint64_t unread;
+        uint64_t body_rate;
+    } limits;
+    struct {
+        int level; /* enum log_level */
+        bool json;
+        bool access;
+    } log;
+    char *handlers_directory;
+    struct config_handler *handlers; /* in the order configured */
+    size_t handler_count;
+    char **origins; /* of each key of the table in config_table.c: "default…", "file:line" or "-o" */
+};
+
+/* Where to read from. */
+struct config_source {
+    const char *file;             /* NULL: none (-n) */
+    const char *const *overrides; /* -o KEY=VALUE, NULL-ended; may be NULL */
+};
+
+/*
+ * Reads and checks everything: the file, conf.d (*.conf) beside it in name order, then the overrides. NULL with a message of one line
+ * ("file:line: key: what is wrong and what would be right") in `reason`. Needs no privilege beyond reading the files; safe to
+ * call again for a reload.
+ */
+struct config *config_load(const struct config_source *source, char *reason, size_t size);
+void config_free(struct config **config);
+
+/* Prints the effective configuration in libconfig's syntax, each line with where its value came from (-T). */
+void config_print(const struct config *config, FILE *file);
+
+#endif

@@ -1,0 +1,124 @@
+/*
+ * What the parts of the configuration share: the table of keys, the reader that carries errors,
+ * and the steps of config_load(). Internal to config*.c and their unit tests; master process,
+ * one thread.
+ *
+ * Memory: these parts end the process when memory is short, as libconfig itself does; what they
+ * allocate is a few kilobytes.
+ */
+#ifndef DOIPD_CONFIG_IMPL_H
+#define DOIPD_CONFIG_IMPL_H
+
+#include <libconfig.h>
+
+#include "config.h"
+#include "config_text.h"
+
+/* How a value is written and stored. */
+enum config_type {
+    CONFIG_STRING, /* char *; with choices, one of them; bounds are on its length */
+    CONFIG_PATH,   /* char *, absolute or empty */
+    CONFIG_NAME,   /* int: the index in choices */
+    CONFIG_SWITCH, /* bool: the index in choices, of which there are two */
+    CONFIG_INT,    /* int */
+    CONFIG_BOOL,   /* bool */
+    CONFIG_SIZE,   /* uint64_t: a number, or "64K", "1M", "2G" */
+    CONFIG_LISTEN, /* the list of addresses */
+};
+
+struct config_key {
+    const char *name; /* "workers.threads" */
+    enum config_type type;
+    int64_t low;
+    int64_t high;
+    const char *value; /* the default, in libconfig's syntax */
+    size_t offset;     /* of the member of struct config */
+    const char *const *choices;
+    const char *help;
+};
+
+/* Every key but those under "handler", in the order they are printed. Ended by one with a NULL
+ * name. */
+extern const struct config_key config_keys[];
+size_t config_key_count(void);
+/* The key of that full name, NULL for none. */
+const struct config_key *config_key_find(const char *name);
+/* True when keys of the table begin with "name.". */
+bool config_key_is_group(const char *name);
+/* What to say of a name that is no key: the nearest key, else those that there are in its
+ * group. */
+void config_key_suggest(const char *name, char *text, size_t size);
+
+/* What is being read, and where an error goes. */
+struct config_reader {
+    struct config *config;
+    const struct config_text *text; /* the file's; NULL while defaults or overrides are read */
+    const char *origin;             /* "default" or "-o", where `text` is NULL */
+    char *reason;
+    size_t size;
+};
+
+/* Sets the reason to "where: key: message" and returns false. */
+bool config_fail(struct config_reader *reader, const config_setting_t *setting, const char *key,
+                 const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Where a setting stands: "file:line", or the reader's origin. The caller frees it. */
+char *config_where(const struct config_reader *reader, const config_setting_t *setting);
+
+/* Sets a key's value and origin. False with the reason where it does not fit. */
+bool config_value_set(struct config_reader *reader, const struct config_key *key,
+                      const config_setting_t *setting);
+/* A NULL-ended array of strings from a list of them, none empty; NULL with the reason. */
+char **config_value_strings(struct config_reader *reader, const char *key,
+                            const config_setting_t *setting);
+/* A setting's own text, which must be a printable UTF-8 string. NULL with the reason. Borrowed. */
+const char *config_value_text(struct config_reader *reader, const char *key,
+                              const config_setting_t *setting);
+/* A value as an error message names it: `"abc"`, `12`, `a group`. */
+const char *config_value_shown(const config_setting_t *setting, char *text, size_t size);
+/* A number of bytes in libconfig's syntax: the shortest text that is exact, `"64K"` or `1000`. */
+void config_size_show(uint64_t value, char *text, size_t size);
+/* Prints a value in libconfig's syntax. */
+void config_value_print(const struct config *config, const struct config_key *key, FILE *file);
+void config_value_print_string(const char *text, FILE *file);
+void config_value_free(struct config *config, const struct config_key *key);
+
+/* Reads a list of "address:port". */
+bool config_listen_set(struct config_reader *reader, const config_setting_t *setting);
+void config_listen_free(struct config *config);
+/* Two addresses that can't both be bound, or the reason. */
+bool config_listen_check(struct config_reader *reader);
+/* The address without its port, as text (malloc'd); the port. */
+char *config_listen_host(const struct config_listen *listen);
+int config_listen_port(const struct config_listen *listen);
+bool config_listen_is_wildcard(const struct config_listen *listen);
+
+/* Read a file, one override ("KEY=VALUE"), the defaults of all keys. */
+bool config_read_path(struct config *config, const char *file, char *reason, size_t size);
+bool config_read_override(struct config *config, const char *override, char *reason, size_t size);
+bool config_read_defaults(struct config *config, char *reason, size_t size);
+
+/* The group `handler`, and one key below it as an override ("store.options.root"). */
+bool config_handlers_set(struct config_reader *reader, const config_setting_t *group);
+bool config_handler_override(struct config_reader *reader, const char *path,
+                             const config_setting_t *setting);
+/* Whether the value of that override is a list. */
+bool config_handler_wants_list(const char *path);
+void config_handlers_free(struct config *config);
+
+/* Fills in what is found out rather than configured (service.id, address, port, processes), and
+ * checks that the whole makes sense. */
+bool config_resolve(struct config *config, char *reason, size_t size);
+/* True when the key was set by a file or -o. */
+bool config_is_set(const struct config *config, const char *key);
+
+/* These end the process when memory is short. */
+void *config_grow(void *items, size_t count, size_t *room, size_t item);
+void *config_alloc(size_t size);
+char *config_copy(const char *text);
+char *config_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Frees *slot and puts `text` there, which it takes over. */
+void config_replace(char **slot, char *text);
+/* Frees a NULL-ended array of strings. */
+void config_strings_free(char ***strings);
+
+#endif

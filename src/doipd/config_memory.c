@@ -1,0 +1,73 @@
+/*
+ * Memory of the configuration's parts: strings and arrays of a few kilobytes in all. Called by
+ * config*.c only, in the master. There is no way on without them, so running out of memory ends
+ * the process with a message.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config_impl.h"
+#include "log.h"
+
+static void *
+must(void *memory)
+{
+    if (memory == NULL) {
+        log_error("out of memory while reading the configuration");
+        abort();
+    }
+    return memory;
+}
+
+void *
+config_alloc(size_t size)
+{
+    return must(calloc(1, size));
+}
+
+void *
+config_grow(void *items, size_t count, size_t *room, size_t item)
+{
+    if (count < *room)
+        return items;
+    *room = *room == 0 ? 16 : *room * 2;
+    return must(reallocarray(items, *room, item));
+}
+
+char *
+config_copy(const char *text)
+{
+    return must(strdup(text));
+}
+
+char *
+config_format(const char *format, ...)
+{
+    char *text = NULL;
+    va_list arguments;
+
+    va_start(arguments, format);
+    int length = vasprintf(&text, format, arguments);
+    va_end(arguments);
+    return must(length < 0 ? NULL : text);
+}
+
+void
+config_replace(char **slot, char *text)
+{
+    free(*slot);
+    *slot = text;
+}
+
+void
+config_strings_free(char ***strings)
+{
+    if (*strings == NULL)
+        return;
+    for (char **string = *strings; *string != NULL; string++)
+        free(*string);
+    free(*strings);
+    *strings = NULL;
+}

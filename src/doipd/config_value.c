@@ -1,0 +1,425 @@
+/*
+ * Values: from a libconfig setting into struct config, checked as the table says, and back to
+ * text. One function per type, and one table that names them. Called by config_read.c,
+ * config_handlers.c and config_print.c; master process.
+ */
+#include <inttypes.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config_impl.h"
+
+char *
+config_where(const struct config_reader *reader, const config_setting_t *setting)
+{
+    if (reader->text == NULL || setting == NULL)
+        return config_copy(reader->origin);
+    int line = (int)config_setting_source_line(setting);
+    const struct config_place *place = config_text_place(reader->text, line);
+    return config_format("%s:%d", place->file, place->line);
+}
+
+bool
+config_fail(struct config_reader *reader, const config_setting_t *setting, const char *key,
+            const char *format, ...)
+{
+    char message[1024];
+    char *where = config_where(reader, setting);
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(message, sizeof(message), format, arguments);
+    va_end(arguments);
+    snprintf(reader->reason, reader->size, "%s: %s: %s", where, key, message);
+    free(where);
+    return false;
+}
+
+const char *
+config_value_shown(const config_setting_t *setting, char *text, size_t size)
+{
+    switch (config_setting_type(setting)) {
+    case CONFIG_TYPE_GROUP:
+        return "a group";
+    case CONFIG_TYPE_ARRAY:
+    case CONFIG_TYPE_LIST:
+        return "a list";
+    case CONFIG_TYPE_BOOL:
+        return config_setting_get_bool(setting) ? "true" : "false";
+    case CONFIG_TYPE_FLOAT:
+        snprintf(text, size, "%g", config_setting_get_float(setting));
+        return text;
+    case CONFIG_TYPE_STRING:
+        snprintf(text, size, "\"%.*s\"", (int)size - 8, config_setting_get_string(setting));
+        return text;
+    default:
+        snprintf(text, size, "%lld", config_setting_get_int64(setting));
+        return text;
+    }
+}
+
+/* The choices of a key as `"text" or "json"`. */
+static void
+show_choices(const struct config_key *key, char *text, size_t size)
+{
+    size_t used = 0;
+
+    for (size_t i = 0; key->choices[i] != NULL && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s\"%s\"",
+                                 i == 0                        ? ""
+                                 : key->choices[i + 1] == NULL ? " or "
+                                                               : ", ",
+                                 key->choices[i]);
+}
+
+void
+config_size_show(uint64_t value, char *text, size_t size)
+{
+    static const struct {
+        uint64_t unit;
+        const char *letter;
+    } units[] = {{UINT64_C(1) << 30, "G"}, {UINT64_C(1) << 20, "M"}, {UINT64_C(1) << 10, "K"}};
+
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+        if (value > 0 && value % units[i].unit == 0) {
+            snprintf(text, size, "\"%" PRIu64 "%s\"", value / units[i].unit, units[i].letter);
+            return;
+        }
+    snprintf(text, size, "%" PRIu64 "%s", value, value > INT32_MAX ? "L" : "");
+}
+
+/* Fails with what the key wants: "must be a number from 2 to 4096, not \"x\" (most threads in a
+ * worker)". */
+static bool
+refuse(struct config_reader *reader, const struct config_key *key, const config_setting_t *setting)
+{
+    char wanted[256];
+    char low[32];
+    char high[32];
+    char given[128];
+
+    config_size_show((uint64_t)key->low, low, sizeof(low));
+    config_size_show((uint64_t)key->high, high, sizeof(high));
+    if (key->choices != NULL)
+        show_choices(key, wanted, sizeof(wanted));
+    else if (key->type == CONFIG_INT)
+        snprintf(wanted, sizeof(wanted), "a whole number from %" PRId64 " to %" PRId64, key->low,
+                 key->high);
+    else if (key->type == CONFIG_BOOL)
+        snprintf(wanted, sizeof(wanted), "true or false");
+    else if (key->type == CONFIG_SIZE)
+        snprintf(wanted, sizeof(wanted), "a size from %s to %s", low, high);
+    else if (key->type == CONFIG_LISTEN)
+        snprintf(wanted, sizeof(wanted),
+                 "a list of addresses such as ( \"127.0.0.1:9000\", \"[::1]:9000\" )");
+    else
+        snprintf(wanted, sizeof(wanted), "a string, in quotes");
+    return config_fail(reader, setting, key->name, "must be %s, not %s (%s)", wanted,
+                       config_value_shown(setting, given, sizeof(given)), key->help);
+}
+
+/* The length of the UTF-8 sequence at `at`; 0 for none, and for a control character. */
+static size_t
+printable(const unsigned char *at)
+{
+    static const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t length = at[0] < 0x80 ? 1 : at[0] >= 0xf0 ? 4 : at[0] >= 0xe0 ? 3 : 2;
+
+    if (length == 1)
+        return at[0] >= 0x20 && at[0] != 0x7f;
+    if (at[0] < 0xc2 || at[0] > 0xf4)
+        return 0;
+    unsigned code = at[0] & (0x7fu >> length);
+    for (size_t i = 1; i < length; i++) {
+        if ((at[i] & 0xc0) != 0x80)
+            return 0;
+        code = code << 6 | (at[i] & 0x3fu);
+    }
+    bool good = code >= least[length] && code >= 0xa0 && code <= 0x10ffff &&
+                (code < 0xd800 || code > 0xdfff);
+    return good ? length : 0;
+}
+
+const char *
+config_value_text(struct config_reader *reader, const char *key, const config_setting_t *setting)
+{
+    char given[128];
+
+    if (config_setting_type(setting) != CONFIG_TYPE_STRING) {
+        config_fail(reader, setting, key, "must be a string, in quotes, not %s",
+                    config_value_shown(setting, given, sizeof(given)));
+        return NULL;
+    }
+    const char *text = config_setting_get_string(setting);
+    for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at += printable(at))
+        if (printable(at) == 0) {
+            config_fail(reader, setting, key,
+                        "the string holds a control character or invalid UTF-8");
+            return NULL;
+        }
+    return text;
+}
+
+static char **
+strings(struct config_reader *reader, const char *key, const config_setting_t *setting,
+        size_t count)
+{
+    char **all = config_alloc((count + 1) * sizeof(char *));
+
+    for (size_t i = 0; i < count; i++) {
+        const config_setting_t *item = config_setting_get_elem(setting, (unsigned)i);
+        const char *text = config_value_text(reader, key, item);
+        if (text != NULL && *text == '\0')
+            config_fail(reader, item, key, "an empty string matches nothing; \"*\" matches all");
+        if (text == NULL || *text == '\0') {
+            config_strings_free(&all);
+            return NULL;
+        }
+        all[i] = config_copy(text);
+    }
+    return all;
+}
+
+char **
+config_value_strings(struct config_reader *reader, const char *key, const config_setting_t *setting)
+{
+    char given[128];
+    int type = config_setting_type(setting);
+
+    if (type != CONFIG_TYPE_LIST && type != CONFIG_TYPE_ARRAY) {
+        config_fail(reader, setting, key, "must be a list of shell patterns, ( \"*\" ), not %s",
+                    config_value_shown(setting, given, sizeof(given)));
+        return NULL;
+    }
+    if (config_setting_length(setting) == 0) {
+        config_fail(reader, setting, key,
+                    "the list is empty; ( \"*\" ) stands for all, enabled = false for none");
+        return NULL;
+    }
+    return strings(reader, key, setting, (size_t)config_setting_length(setting));
+}
+
+static void *
+member(const struct config *config, const struct config_key *key)
+{
+    return (char *)(uintptr_t)config + key->offset;
+}
+
+/* The index in the key's choices, -1 for none. */
+static int
+choice(const struct config_key *key, const char *text)
+{
+    for (int i = 0; key->choices[i] != NULL; i++)
+        if (strcmp(key->choices[i], text) == 0)
+            return i;
+    return -1;
+}
+
+/* The string of a key, with its bounds and choices checked; NULL with the reason. */
+static const char *
+checked_string(struct config_reader *reader, const struct config_key *key,
+               const config_setting_t *setting)
+{
+    if (config_setting_type(setting) != CONFIG_TYPE_STRING) {
+        refuse(reader, key, setting);
+        return NULL;
+    }
+    const char *text = config_value_text(reader, key->name, setting);
+    if (text == NULL)
+        return NULL;
+    if (key->choices != NULL) {
+        if (choice(key, text) >= 0)
+            return text;
+        refuse(reader, key, setting);
+        return NULL;
+    }
+    int64_t length = (int64_t)strlen(text);
+    if (length < key->low)
+        config_fail(reader, setting, key->name, "can't be empty (%s)", key->help);
+    else if (length > key->high)
+        config_fail(reader, setting, key->name, "is %" PRId64 " bytes long; at most %" PRId64,
+                    length, key->high);
+    else
+        return text;
+    return NULL;
+}
+
+static bool
+set_string(struct config_reader *reader, const struct config_key *key,
+           const config_setting_t *setting)
+{
+    const char *text = checked_string(reader, key, setting);
+
+    if (text == NULL)
+        return false;
+    config_replace(member(reader->config, key), config_copy(text));
+    return true;
+}
+
+/* A relative path in a file is below the file's directory; on the command line, below the
+ * current one. */
+static char *
+absolute(const struct config_reader *reader, const char *text, const config_setting_t *setting)
+{
+    if (text[0] == '/' || text[0] == '\0')
+        return config_copy(text);
+    char current[PATH_MAX] = "";
+    char *base =
+        reader->text == NULL
+            ? config_copy("")
+            : config_copy(
+                  config_text_place(reader->text, (int)config_setting_source_line(setting))->file);
+    char *slash = strrchr(base, '/');
+    *(slash == NULL ? base : slash + 1) = '\0';
+    if (base[0] != '/' && getcwd(current, sizeof(current) - 1) != NULL && strcmp(current, "/") != 0)
+        strcat(current, "/");
+    char *path = config_format("%s%s%s", current, base, text);
+    free(base);
+    return path;
+}
+
+static bool
+set_path(struct config_reader *reader, const struct config_key *key,
+         const config_setting_t *setting)
+{
+    const char *text = checked_string(reader, key, setting);
+
+    if (text == NULL)
+        return false;
+    config_replace(member(reader->config, key), absolute(reader, text, setting));
+    return true;
+}
+
+static bool
+set_name(struct config_reader *reader, const struct config_key *key,
+         const config_setting_t *setting)
+{
+    const char *text = checked_string(reader, key, setting);
+
+    if (text != NULL)
+        *(int *)member(reader->config, key) = choice(key, text);
+    return text != NULL;
+}
+
+static bool
+set_switch(struct config_reader *reader, const struct config_key *key,
+           const config_setting_t *setting)
+{
+    const char *text = checked_string(reader, key, setting);
+
+    if (text != NULL)
+        *(bool *)member(reader->config, key) = choice(key, text) == 1;
+    return text != NULL;
+}
+
+static bool
+set_bool(struct config_reader *reader, const struct config_key *key,
+         const config_setting_t *setting)
+{
+    if (config_setting_type(setting) != CONFIG_TYPE_BOOL)
+        return refuse(reader, key, setting);
+    *(bool *)member(reader->config, key) = config_setting_get_bool(setting);
+    return true;
+}
+
+/* A whole number within the key's bounds. */
+static bool
+whole_number(const struct config_key *key, const config_setting_t *setting, int64_t *value)
+{
+    int type = config_setting_type(setting);
+
+    if (type != CONFIG_TYPE_INT && type != CONFIG_TYPE_INT64)
+        return false;
+    *value = config_setting_get_int64(setting);
+    return *value >= key->low && *value <= key->high;
+}
+
+static bool
+set_int(struct config_reader *reader, const struct config_key *key, const config_setting_t *setting)
+{
+    int64_t value;
+
+    if (!whole_number(key, setting, &value))
+        return refuse(reader, key, setting);
+    *(int *)member(reader->config, key) = (int)value;
+    return true;
+}
+
+/* "64K": digits and perhaps a letter, without overflow. */
+static bool
+size_text(const char *text, int64_t *value)
+{
+    static const char letters[] = "KMGT";
+    size_t digits = strspn(text, "0123456789");
+    int shift = 0;
+
+    if (digits == 0 || digits > 18)
+        return false;
+    if (text[digits] != '\0') {
+        const char *letter = strchr(letters, text[digits]);
+        if (letter == NULL || text[digits + 1] != '\0')
+            return false;
+        shift = 10 * (int)(letter - letters + 1);
+    }
+    *value = strtoll(text, NULL, 10);
+    if (*value > INT64_MAX >> shift)
+        return false;
+    *value <<= shift;
+    return true;
+}
+
+static bool
+set_size(struct config_reader *reader, const struct config_key *key,
+         const config_setting_t *setting)
+{
+    int64_t value = 0;
+    bool good = config_setting_type(setting) == CONFIG_TYPE_STRING
+                    ? size_text(config_setting_get_string(setting), &value) && value >= key->low &&
+                          value <= key->high
+                    : whole_number(key, setting, &value);
+
+    if (!good)
+        return refuse(reader, key, setting);
+    *(uint64_t *)member(reader->config, key) = (uint64_t)value;
+    return true;
+}
+
+static bool
+set_listen(struct config_reader *reader, const struct config_key *key,
+           const config_setting_t *setting)
+{
+    int type = config_setting_type(setting);
+
+    if (type != CONFIG_TYPE_LIST && type != CONFIG_TYPE_ARRAY)
+        return refuse(reader, key, setting);
+    return config_listen_set(reader, setting);
+}
+
+bool
+config_value_set(struct config_reader *reader, const struct config_key *key,
+                 const config_setting_t *setting)
+{
+    static bool (*const set[])(struct config_reader *, const struct config_key *,
+                               const config_setting_t *) = {
+        [CONFIG_STRING] = set_string, [CONFIG_PATH] = set_path,     [CONFIG_NAME] = set_name,
+        [CONFIG_SWITCH] = set_switch, [CONFIG_INT] = set_int,       [CONFIG_BOOL] = set_bool,
+        [CONFIG_SIZE] = set_size,     [CONFIG_LISTEN] = set_listen,
+    };
+
+    if (!set[key->type](reader, key, setting))
+        return false;
+    config_replace(&reader->config->origins[key - config_keys], config_where(reader, setting));
+    return true;
+}
+
+void
+config_value_free(struct config *config, const struct config_key *key)
+{
+    if (key->type == CONFIG_STRING || key->type == CONFIG_PATH)
+        config_replace(member(config, key), NULL);
+    else if (key->type == CONFIG_LISTEN)
+        config_listen_free(config);
+}

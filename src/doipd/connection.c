@@ -1,0 +1,214 @@
+/*
+ * The life of a connection: see connection.h. Runs in the worker's pool threads, the sweep in its control thread.
+ */
+#include <netdb.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "connection.h"
+#include "conversation.h"
+
+/* ------------------------------------------------------------------ start and end */
+
+static void
+link_in(struct worker *worker, struct connection *connection)
+{
+    pthread_mutex_lock(&worker->lock);
+    connection->next = worker->connections;
+    connection->link = &worker->connections;
+    if (connection->next != NULL)
+        connection->next->link = &connection->next;
+    worker->connections = connection;
+    pthread_mutex_unlock(&worker->lock);
+    atomic_fetch_add(&worker->score->connections, 1);
+    if (atomic_fetch_add(&worker->count, 1) == 0)
+        worker_wake(worker);
+}
+
+static void
+link_out(struct worker *worker, struct connection *connection)
+{
+    pthread_mutex_lock(&worker->lock);
+    *connection->link = connection->next;
+    if (connection->next != NULL)
+        connection->next->link = connection->link;
+    pthread_mutex_unlock(&worker->lock);
+    atomic_fetch_sub(&worker->score->connections, 1);
+}
+
+static void
+set_address(struct connection *connection, const struct sockaddr *from, socklen_t length)
+{
+    char host[NI_MAXHOST], port[NI_MAXSERV];
+    const char *form = from->sa_family == AF_INET6 ? "[%.46s]:%.5s" : "%.46s:%.5s";
+
+    if (getnameinfo(from, length, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        snprintf(connection->address, sizeof connection->address, "unknown");
+    else
+        snprintf(connection->address, sizeof connection->address, form, host, port);
+    connection->peer.address = connection->address;
+}
+
+/* ------------------------------------------------------------------ events */
+
+/* Takes a parked connection: true, or false when its time was over. */
+static bool
+claim(struct connection *connection)
+{
+    for (;;) {
+        int state = STATE_PARKED;
+
+        if (atomic_compare_exchange_strong(&connection->state, &state, STATE_OWNED))
+            return true;
+        if (state == STATE_EXPIRED) {
+            atomic_store(&connection->state, STATE_OWNED);
+            return false;
+        }
+        sched_yield();
+    }
+}
+
+static void
+go_on(struct connection *connection)
+{
+    if (!claim(connection)) {
+        conversation_expired(connection);
+        return;
+    }
+    if (connection->waits_for_peer)
+        doip_stream_add_waited(connection->stream, clock_ms() - connection->parked_at);
+    conversation_go_on(connection);
+}
+
+static void
+connection_ready(struct source *source, uint32_t events)
+{
+    (void)events;
+    go_on((struct connection *)source);
+}
+
+static void
+connection_run(struct pool_waiting *waiting)
+{
+    struct connection *connection =
+        (struct connection *)(void *)((char *)waiting - offsetof(struct connection, waiting));
+
+    connection->may_run = true;
+    conversation_go_on(connection);
+}
+
+void
+connection_start(struct worker *worker, int fd, const struct sockaddr *from, socklen_t length)
+{
+    struct connection *connection = calloc(1, sizeof *connection);
+
+    if (connection == NULL) {
+        log_error("no memory for a connection");
+        close(fd);
+        return;
+    }
+    connection->source.ready = connection_ready;
+    connection->waiting.run = connection_run;
+    connection->worker = worker;
+    set_address(connection, from, length);
+    connection->stream = doip_tls_server(worker->setup->tls, fd);
+    if (connection->stream == NULL) {
+        log_error("no memory for a connection");
+        free(connection);
+        return;
+    }
+    doip_stream_set_waits(connection->stream, 0, 0);
+    link_in(worker, connection);
+    conversation_begin(connection);
+}
+
+void
+connection_close(struct connection *connection)
+{
+    struct worker *worker = connection->worker;
+
+    link_out(worker, connection);
+    doip_request_free(&connection->request);
+    doip_reader_free(&connection->reader);
+    doip_writer_free(&connection->writer);
+    doip_stream_free(&connection->stream);
+    free(connection->identity);
+    free(connection->certificate);
+    free(connection);
+    if (atomic_fetch_sub(&worker->count, 1) == 1 && atomic_load(&worker->draining))
+        worker_wake(worker);
+}
+
+void
+connection_park(struct connection *connection, int wants, int64_t wait_ms)
+{
+    bool writes = wants == DOIP_WANT_WRITE;
+    struct epoll_event event = {
+        .events = (writes ? EPOLLOUT : EPOLLIN) | EPOLLONESHOT,
+        .data.ptr = &connection->source,
+    };
+    int how = connection->armed ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    int epoll = connection->worker->pool.epoll, fd = doip_stream_fd(connection->stream);
+
+    connection->parked_at = clock_ms();
+    connection->deadline = connection->parked_at + wait_ms;
+    connection->waits_for_peer = !writes && connection->phase != PHASE_HANDSHAKE;
+    connection->armed = true;
+    atomic_store(&connection->state, STATE_PARKED);
+    /* From here on another thread may have it, and may have freed it. */
+    if (epoll_ctl(epoll, how, fd, &event) < 0) {
+        int owned = STATE_PARKED;
+        log_error("can't wait for a connection: out of memory for epoll");
+        atomic_compare_exchange_strong(&connection->state, &owned, STATE_OWNED);
+        connection_close(connection);
+    }
+}
+
+const char *
+connection_tls_version(const struct connection *connection)
+{
+    return SSL_get_version(doip_tls_ssl(connection->stream));
+}
+
+/* ------------------------------------------------------------------ the control thread */
+
+static bool
+is_over(const struct connection *connection, int64_t now, int64_t quiet_ms)
+{
+    if (now >= connection->deadline)
+        return true;
+    return quiet_ms >= 0 && connection->phase == PHASE_HEAD && doip_reader_idle(connection->reader) &&
+           now - connection->parked_at >= quiet_ms;
+}
+
+static void
+expire(struct connection *connection, int64_t now, int64_t quiet_ms)
+{
+    int parked = STATE_PARKED;
+    int fd;
+
+    if (!atomic_compare_exchange_strong(&connection->state, &parked, STATE_LOOKED_AT))
+        return;
+    if (!is_over(connection, now, quiet_ms)) {
+        atomic_store(&connection->state, STATE_PARKED);
+        return;
+    }
+    fd = doip_stream_fd(connection->stream);
+    /* An idle client is still told the orderly end. */
+    shutdown(fd, connection->phase == PHASE_HEAD ? SHUT_RD : SHUT_RDWR);
+    atomic_store(&connection->state, STATE_EXPIRED);
+}
+
+void
+connections_sweep(struct worker *worker, int64_t now, int64_t quiet_ms)
+{
+    pthread_mutex_lock(&worker->lock);
+    for (struct connection *at = worker->connections; at != NULL; at = at->next)
+        expire(at, now, quiet_ms);
+    pthread_mutex_unlock(&worker->lock);
+}

@@ -1,0 +1,381 @@
+/*
+ * The phases of a connection: see conversation.h. Runs in the worker's pool threads. Only PHASE_RUN waits in the thread; every other step
+ * that would have to wait parks the connection.
+ */
+#include <errno.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "clock.h"
+#include "conversation.h"
+#include "dispatch.h"
+
+enum {
+    SMALL_BODY = 65536,   /* a request up to this size is whole before a handler runs */
+    RATE_GRACE_MS = 30000,
+    LINGER_MS = 2000,
+    SCRAP = 16384,
+};
+
+/* No deadline: some three hundred years. */
+#define FOREVER_MS (INT64_C(10000000000000))
+
+/* Whether the connection is still the calling thread's. */
+enum step { STEP_NEXT, STEP_LEFT };
+
+static int64_t
+span_ms(int seconds)
+{
+    return seconds > 0 ? (int64_t)seconds * 1000 : FOREVER_MS;
+}
+
+static int
+wait_ms(int seconds)
+{
+    return seconds > 0 ? seconds * 1000 : -1;
+}
+
+static enum step
+park(struct connection *connection, int wants, int64_t ms)
+{
+    connection_park(connection, wants, ms);
+    return STEP_LEFT;
+}
+
+static enum step
+break_off(struct connection *connection, const char *when, const char *why)
+{
+    log_info("%s: connection ended %s: %s", connection->address, when, why);
+    connection_close(connection);
+    return STEP_LEFT;
+}
+
+static enum step
+enter(struct connection *connection, enum phase phase)
+{
+    connection->phase = phase;
+    return STEP_NEXT;
+}
+
+/* ------------------------------------------------------------------ handshake */
+
+static char *
+certificate_pem(X509 *certificate)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *text, *copy = NULL;
+    long length;
+
+    if (bio != NULL && PEM_write_bio_X509(bio, certificate) == 1) {
+        length = BIO_get_mem_data(bio, &text);
+        copy = strndup(text, (size_t)length);
+    }
+    BIO_free(bio);
+    return copy;
+}
+
+/* A certificate's name is a claim; it is proven where the chain verifies to the configured CA (protocol section 1). */
+static void
+learn_peer(struct connection *connection)
+{
+    SSL *ssl = doip_tls_ssl(connection->stream);
+    X509 *certificate = SSL_get0_peer_certificate(ssl);
+
+    if (certificate == NULL)
+        return;
+    connection->certificate = certificate_pem(certificate);
+    connection->identity = doip_certificate_identity(certificate);
+    connection->peer.certificate = connection->certificate;
+    connection->peer.identity = connection->identity;
+    connection->peer.verified = connection->worker->config->tls.client_ca[0] != '\0' &&
+                                connection->identity != NULL && SSL_get_verify_result(ssl) == X509_V_OK;
+}
+
+static enum step
+step_handshake(struct connection *connection)
+{
+    const struct config *config = connection->worker->config;
+    int n = doip_tls_handshake(connection->stream);
+
+    if (n == DOIP_E_AGAIN)
+        return park(connection, doip_stream_wants(connection->stream), connection->phase_deadline - clock_ms());
+    if (n < 0)
+        return break_off(connection, "in the TLS handshake", doip_stream_reason(connection->stream));
+    learn_peer(connection);
+    connection->reader = doip_reader_new(connection->stream, config->limits.json_segment);
+    connection->writer = doip_writer_new(connection->stream);
+    if (connection->reader == NULL || connection->writer == NULL)
+        return break_off(connection, "after the TLS handshake", "out of memory");
+    doip_reader_set_rate(connection->reader, config->limits.body_rate, RATE_GRACE_MS);
+    return enter(connection, PHASE_HEAD);
+}
+
+/* ------------------------------------------------------------------ a request comes in */
+
+static enum step
+park_reading(struct connection *connection)
+{
+    int64_t ms = span_ms(connection->worker->config->timeouts.read);
+    int64_t patience = doip_reader_patience(connection->reader);
+
+    if (patience >= 0 && patience < ms)
+        ms = patience;
+    return park(connection, doip_stream_wants(connection->stream), ms);
+}
+
+static enum step
+park_idle(struct connection *connection)
+{
+    doip_request_free(&connection->request);
+    doip_reader_shrink(connection->reader);
+    return park(connection, DOIP_WANT_READ, span_ms(connection->worker->config->timeouts.idle));
+}
+
+static enum step
+end_by_client(struct connection *connection)
+{
+    doip_stream_finish(connection->stream);
+    connection_close(connection);
+    return STEP_LEFT;
+}
+
+static void
+begin_request(struct connection *connection)
+{
+    connection->number++;
+    connection->request_began = clock_us();
+}
+
+static enum step
+step_head(struct connection *connection)
+{
+    int n;
+
+    if (connection->request == NULL) {
+        connection->bytes_in_before = doip_stream_bytes_in(connection->stream);
+        connection->bytes_out_before = doip_stream_bytes_out(connection->stream);
+        connection->request = doip_request_new(connection->reader, connection->writer,
+                                               connection->worker->config->service.id, &connection->peer);
+    }
+    if (connection->request == NULL)
+        return break_off(connection, "before a request", "out of memory");
+    n = doip_request_head(connection->request);
+    if (n == DOIP_E_AGAIN)
+        return doip_reader_idle(connection->reader) ? park_idle(connection) : park_reading(connection);
+    if (n == 0)
+        return end_by_client(connection);
+    begin_request(connection);
+    if (n > 0)
+        return enter(connection, PHASE_BODY);
+    if (n != DOIP_E_CONTENT && n != DOIP_E_FRAMING && n != DOIP_E_LIMIT)
+        return break_off(connection, "inside a request", doip_reader_reason(connection->reader));
+    connection->outcome = doip_response_end(doip_request_response(connection->request), DOIP_FAILED);
+    return enter(connection, PHASE_FLUSH);
+}
+
+static enum step
+step_body(struct connection *connection)
+{
+    if (doip_reader_ahead(connection->reader, SMALL_BODY) == DOIP_E_AGAIN)
+        return park_reading(connection);
+    return enter(connection, PHASE_RUN);
+}
+
+/* ------------------------------------------------------------------ and is answered */
+
+static void
+account(struct connection *connection)
+{
+    doip_request *request = connection->request;
+    doip_response *response = doip_request_response(request);
+    struct log_access access = {
+        .peer = connection->address,
+        .client = doip_request_client(request),
+        .operation = doip_request_operation(request),
+        .target = doip_request_target(request),
+        .status = doip_response_status(response),
+        .message = doip_response_message(response),
+        .tls = connection_tls_version(connection),
+        .bytes_in = doip_stream_bytes_in(connection->stream) - connection->bytes_in_before,
+        .bytes_out = doip_stream_bytes_out(connection->stream) - connection->bytes_out_before,
+        .microseconds = clock_us() - connection->request_began,
+        .number = connection->number,
+    };
+
+    log_access(&access);
+}
+
+static enum step
+broken_answer(struct connection *connection)
+{
+    const char *message = doip_response_message(doip_request_response(connection->request));
+
+    account(connection);
+    return break_off(connection, "inside an answer", message[0] != '\0' ? message : doip_writer_reason(connection->writer));
+}
+
+static enum step
+step_run(struct connection *connection)
+{
+    struct worker *worker = connection->worker;
+    doip_response *response = doip_request_response(connection->request);
+    doip_result result;
+
+    if (!connection->may_run && !pool_enter(&worker->pool, &connection->waiting))
+        return STEP_LEFT;
+    connection->may_run = false;
+    doip_stream_set_waits(connection->stream, wait_ms(worker->config->timeouts.read),
+                          wait_ms(worker->config->timeouts.write));
+    result = dispatch(worker, connection->request, response);
+    connection->outcome = doip_response_end(response, result);
+    doip_stream_set_waits(connection->stream, 0, 0);
+    pool_leave(&worker->pool);
+    if (connection->outcome == DOIP_OUTCOME_BROKEN)
+        return broken_answer(connection);
+    return enter(connection, PHASE_FLUSH);
+}
+
+static enum step
+step_flush(struct connection *connection)
+{
+    int n = doip_writer_flush(connection->writer);
+
+    if (n == DOIP_E_AGAIN)
+        return park(connection, doip_stream_wants(connection->stream),
+                    span_ms(connection->worker->config->timeouts.write));
+    if (n < 0)
+        return broken_answer(connection);
+    account(connection);
+    if (connection->outcome == DOIP_OUTCOME_CLOSE)
+        return enter(connection, PHASE_FINISH);
+    connection->budget = connection->worker->config->limits.unread;
+    return enter(connection, PHASE_DISCARD);
+}
+
+/* ------------------------------------------------------------------ what is left over */
+
+static enum step
+next_request(struct connection *connection)
+{
+    doip_request_free(&connection->request);
+    connection->phase = PHASE_HEAD;
+    /* Nothing here: the epoll set tells when there is, without a read that finds nothing. */
+    if (!doip_reader_buffered(connection->reader))
+        return park_idle(connection);
+    return STEP_NEXT;
+}
+
+static enum step
+step_discard(struct connection *connection)
+{
+    int n = doip_message_discard(doip_request_message(connection->request), &connection->budget);
+
+    switch (n) {
+    case 0:
+        return next_request(connection);
+    case DOIP_E_AGAIN:
+        return park_reading(connection);
+    case DOIP_E_LIMIT:
+    case DOIP_E_FRAMING:
+        return enter(connection, PHASE_FINISH);
+    default:
+        return break_off(connection, "inside a request", doip_reader_reason(connection->reader));
+    }
+}
+
+static enum step
+step_finish(struct connection *connection)
+{
+    int n = doip_stream_finish(connection->stream);
+
+    if (n == DOIP_E_AGAIN)
+        return park(connection, doip_stream_wants(connection->stream), LINGER_MS);
+    if (n < 0)
+        return break_off(connection, "at its end", doip_stream_reason(connection->stream));
+    connection->phase_deadline = clock_ms() + LINGER_MS;
+    connection->budget = connection->worker->config->limits.unread;
+    return enter(connection, PHASE_LINGER);
+}
+
+static enum step
+step_linger(struct connection *connection)
+{
+    int fd = doip_stream_fd(connection->stream);
+    char scrap[SCRAP];
+
+    while (connection->budget > 0) {
+        ssize_t n = recv(fd, scrap, sizeof scrap, MSG_DONTWAIT);
+        int64_t left = connection->phase_deadline - clock_ms();
+
+        if (n < 0 && errno == EAGAIN && left > 0)
+            return park(connection, DOIP_WANT_READ, left);
+        if (n <= 0 || left <= 0)
+            break;
+        connection->budget -= (uint64_t)n < connection->budget ? (uint64_t)n : connection->budget;
+    }
+    connection_close(connection);
+    return STEP_LEFT;
+}
+
+/* ------------------------------------------------------------------ entries */
+
+void
+conversation_begin(struct connection *connection)
+{
+    connection->phase = PHASE_HANDSHAKE;
+    connection->phase_deadline = clock_ms() + span_ms(connection->worker->config->timeouts.handshake);
+    park(connection, DOIP_WANT_READ, connection->phase_deadline - clock_ms());
+}
+
+void
+conversation_go_on(struct connection *connection)
+{
+    static enum step (*const steps[])(struct connection *) = {
+        [PHASE_HANDSHAKE] = step_handshake, [PHASE_HEAD] = step_head,       [PHASE_BODY] = step_body,
+        [PHASE_RUN] = step_run,             [PHASE_FLUSH] = step_flush,     [PHASE_DISCARD] = step_discard,
+        [PHASE_FINISH] = step_finish,       [PHASE_LINGER] = step_linger,
+    };
+
+    while (steps[connection->phase](connection) == STEP_NEXT)
+        ;
+}
+
+/* Something may have come in just when the time was over: it is answered. */
+static bool
+has_input(const struct connection *connection)
+{
+    char byte;
+
+    return recv(doip_stream_fd(connection->stream), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+void
+conversation_expired(struct connection *connection)
+{
+    switch (connection->phase) {
+    case PHASE_HANDSHAKE:
+        break_off(connection, "in the TLS handshake", "it took longer than timeouts.handshake");
+        break;
+    case PHASE_HEAD:
+        if (!doip_reader_idle(connection->reader))
+            break_off(connection, "inside a request", "the client sent nothing for timeouts.read, or less than limits.body_rate");
+        else if (has_input(connection))
+            conversation_go_on(connection);
+        else
+            end_by_client(connection);
+        break;
+    case PHASE_FLUSH:
+        break_off(connection, "inside an answer", "the client did not read for timeouts.write");
+        break;
+    case PHASE_FINISH:
+    case PHASE_LINGER:
+        connection_close(connection);
+        break;
+    default:
+        break_off(connection, "inside a request", "the client sent nothing for timeouts.read, or less than limits.body_rate");
+        break;
+    }
+}

@@ -1,0 +1,19 @@
+/*
+ * What is said on a connection: the phases from the TLS handshake over any number of requests to the end. Each call takes a
+ * connection that the calling thread owns as far as it goes without waiting, and leaves it parked, queued for a handler, or closed.
+ */
+#ifndef DOIPD_CONVERSATION_H
+#define DOIPD_CONVERSATION_H
+
+#include "connection.h"
+
+/* A new connection. */
+void conversation_begin(struct connection *connection);
+
+/* The connection is ready for what it waited for. */
+void conversation_go_on(struct connection *connection);
+
+/* The time it may wait is over. */
+void conversation_expired(struct connection *connection);
+
+#endif

@@ -1,0 +1,100 @@
+/*
+ * From a request to an answer: see dispatch.h. Runs in a worker's thread that has leave to run handlers.
+ */
+#include <string.h>
+
+#include "builtin.h"
+#include "dispatch.h"
+#include "pool.h"
+#include "scoreboard.h"
+
+/* ------------------------------------------------------------------ checks before any handler */
+
+/* Until users exist, nobody can prove to be anybody: silent anonymity would be a lie (protocol section 1). */
+static doip_result
+check_authentication(doip_request *request, doip_response *response)
+{
+    if (doip_request_authentication(request) == NULL)
+        return DOIP_OK;
+    return doip_fail(response, DOIP_STATUS_UNAUTHENTICATED,
+                     "This service has no users: `authentication` can't be accepted.");
+}
+
+static doip_result
+check_target(enum operation operation, doip_request *request, doip_response *response)
+{
+    bool service = doip_request_to_service(request);
+
+    if (operation_target(operation) == TARGET_SERVICE && !service)
+        return doip_fail_invalid(response, "The target of %s must be the service, %s.",
+                                 operation_id(operation), doip_request_service(request));
+    if (operation_target(operation) == TARGET_OBJECT && service)
+        return doip_fail_invalid(response, "The target of %s must be a digital object, not the service %s.",
+                                 operation_id(operation), doip_request_service(request));
+    return DOIP_OK;
+}
+
+static doip_result
+check_input(enum operation operation, doip_request *request)
+{
+    return operation_takes_input(operation) ? DOIP_OK : doip_input_end(request);
+}
+
+/* ------------------------------------------------------------------ the chain */
+
+static doip_result
+call(struct worker *worker, const struct handler *handler, enum operation operation, doip_request *request,
+     doip_response *response)
+{
+    bool serial = (handler->descriptor->flags & DOIP_THREAD_SAFE) == 0;
+    doip_result result;
+
+    doip_request_set_state(request, handler->state);
+    if (serial)
+        pthread_mutex_lock(&worker->serial);
+    score_begin(pool_score(), handler->name, doip_request_operation(request), doip_request_target(request));
+    result = handler->functions[operation](request, response);
+    score_end(pool_score());
+    if (serial)
+        pthread_mutex_unlock(&worker->serial);
+    return result;
+}
+
+static doip_result
+ask_handlers(struct worker *worker, enum operation operation, doip_request *request, doip_response *response)
+{
+    for (size_t i = 0; i < worker->handlers.count; i++) {
+        const struct handler *handler = &worker->handlers.items[i];
+        doip_result result;
+
+        if (handler->functions[operation] == NULL ||
+            !handler_allows(handler, operation, doip_request_operation(request), doip_request_target(request)))
+            continue;
+        result = call(worker, handler, operation, request, response);
+        if (result != DOIP_DECLINED)
+            return result;
+        if (doip_request_touched(request)) {
+            log_error("handler %s declined %s after it had read or written", handler->name,
+                      doip_request_operation(request));
+            return DOIP_FAILED;
+        }
+    }
+    return DOIP_DECLINED;
+}
+
+doip_result
+dispatch(struct worker *worker, doip_request *request, doip_response *response)
+{
+    enum operation operation = operation_of(doip_request_operation(request));
+    doip_result result = check_authentication(request, response);
+
+    if (result == DOIP_OK)
+        result = check_target(operation, request, response);
+    if (result == DOIP_OK)
+        result = check_input(operation, request);
+    if (result == DOIP_OK)
+        result = ask_handlers(worker, operation, request, response);
+    if (result == DOIP_DECLINED)
+        result = builtin_answer(worker, operation, request, response);
+    return result;
+}

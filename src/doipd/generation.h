@@ -1,0 +1,80 @@
+/*
+ * A generation: a configuration, what was built from it, and the workers that serve it. A reload builds a new one completely and swaps only when it is
+ * ready. Master only.
+ */
+#ifndef DOIPD_GENERATION_H
+#define DOIPD_GENERATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "channel.h"
+#include "worker.h"
+
+enum generation_state {
+    GENERATION_STARTING, /* its first workers load their handlers */
+    GENERATION_SERVING,
+    GENERATION_RETIRING, /* its workers drain */
+    GENERATION_FAILED,   /* it never served: its workers are told to stop */
+};
+
+enum child_state { CHILD_NONE, CHILD_STARTING, CHILD_READY, CHILD_RETIRING };
+
+struct child {
+    enum child_state state;
+    pid_t pid;
+    int channel;
+    int64_t started;    /* ms */
+    int64_t kill_at;    /* ms; while retiring */
+    int64_t respawn_at; /* ms; while there is none */
+    int64_t delay;      /* ms; before the next one, growing while they keep dying */
+};
+
+struct generation {
+    struct generation *next; /* the master's list */
+    unsigned number;
+    enum generation_state state;
+    int64_t started;
+    struct config *config;
+    struct account account;
+    bool started_by_root;
+    SSL_CTX *tls;
+    json_t *service;
+    struct listener_set listeners;
+    struct scoreboard board;
+    struct child *children;
+    size_t count;
+    char failure[CHANNEL_TEXT]; /* why it can't start */
+};
+
+/* Builds one from a configuration, which it takes over also on failure; `previous` (may be NULL) lends its listening sockets. NULL with the reason; nothing was changed
+ * then. No worker runs yet. */
+struct generation *generation_new(struct config *config, unsigned number, const struct generation *previous,
+                                  char *reason, size_t size);
+
+/* Frees one that has no workers. */
+void generation_free(struct generation **generation);
+
+/* Forks the workers that are missing and due. `all`: the list of generations, whose descriptors a child closes. */
+void generation_spawn(struct generation *generation, struct generation *all, int64_t now);
+
+/* Takes what a worker says. */
+void generation_hear(struct generation *generation, struct child *child);
+
+/* Takes a worker's death. */
+void generation_reaped(struct generation *generation, struct child *child, int status, int64_t now);
+
+/* Lets its workers drain and end; `at_once` without draining. */
+void generation_retire(struct generation *generation, int64_t now, bool at_once);
+
+/* Kills retiring workers that overstay. */
+void generation_enforce(struct generation *generation, int64_t now);
+
+/* When it next wants attention (spawn, kill, start deadline), -1 for never. */
+int64_t generation_due(const struct generation *generation);
+
+bool generation_all_ready(const struct generation *generation);
+bool generation_empty(const struct generation *generation);
+
+#endif

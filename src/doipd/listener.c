@@ -1,0 +1,106 @@
+/*
+ * Listening sockets: see listener.h. Runs in the master.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "listener.h"
+#include "log.h"
+
+static int
+open_socket(const struct config_listen *listen_on)
+{
+    int family = listen_on->address.ss_family, on = 1, saved;
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return -1;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+        (family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == 0) &&
+        bind(fd, (const struct sockaddr *)&listen_on->address, listen_on->length) == 0 &&
+        listen(fd, SOMAXCONN) == 0)
+        return fd;
+    saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
+static int
+inherited(const struct listener_set *old, const char *text)
+{
+    for (size_t i = 0; old != NULL && i < old->count; i++)
+        if (strcmp(old->items[i].text, text) == 0)
+            return fcntl(old->items[i].fd, F_DUPFD_CLOEXEC, 3);
+    return -1;
+}
+
+/* The default configuration listens on [::1] too: a host without IPv6 is no reason not to start. */
+static bool
+is_missing_ipv6(const struct config_listen *listen_on, int error)
+{
+    const struct sockaddr_in6 *address = (const struct sockaddr_in6 *)&listen_on->address;
+
+    return listen_on->address.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&address->sin6_addr) &&
+           (error == EAFNOSUPPORT || error == EADDRNOTAVAIL);
+}
+
+static const char *
+advice(int error)
+{
+    switch (error) {
+    case EADDRINUSE:
+        return "; another program listens there: stop it, or set another port in `listen`";
+    case EADDRNOTAVAIL:
+        return "; this host does not have that address: correct `listen`";
+    case EACCES:
+        return "; ports below 1024 need root or CAP_NET_BIND_SERVICE";
+    default:
+        return "";
+    }
+}
+
+bool
+listener_set_open(struct listener_set *set, const struct config *config, const struct listener_set *old,
+                  char *reason, size_t size)
+{
+    set->count = 0;
+    set->items = calloc(config->listen_count, sizeof *set->items);
+    for (size_t i = 0; set->items != NULL && i < config->listen_count; i++) {
+        const struct config_listen *listen_on = &config->listen[i];
+        int fd = inherited(old, listen_on->text);
+
+        if (fd < 0)
+            fd = open_socket(listen_on);
+        if (fd < 0 && is_missing_ipv6(listen_on, errno) && config->listen_count > 1) {
+            log_warning("not listening on %s: this host has no IPv6", listen_on->text);
+            continue;
+        }
+        if (fd < 0) {
+            int error = errno;
+            snprintf(reason, size, "can't listen on %s: %s%s", listen_on->text, strerror(error), advice(error));
+            listener_set_close(set);
+            return false;
+        }
+        set->items[set->count].fd = fd;
+        set->items[set->count++].text = strdup(listen_on->text);
+    }
+    return set->items != NULL;
+}
+
+void
+listener_set_close(struct listener_set *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        close(set->items[i].fd);
+        free(set->items[i].text);
+    }
+    free(set->items);
+    set->items = NULL;
+    set->count = 0;
+}

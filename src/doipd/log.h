@@ -1,0 +1,45 @@
+/*
+ * The log: messages with a level, and one access line per request; to stderr (-f) or syslog, as text or JSON. Each process has its own
+ * state, inherited by fork; every call is thread-safe, writes one whole line with one write(2), and never blocks for long. What peers sent is
+ * escaped: control characters never reach the log.
+ */
+#ifndef DOIPD_LOG_H
+#define DOIPD_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+/* The level of that name, -1 for none ("error", "warning", "notice", "info", "debug"). */
+int log_level_parse(const char *name);
+const char *log_level_name(int level);
+
+/* Sets where and how: before it is called, messages go to stderr as text at level info. `process` is the tag ("master", "worker 3").  */
+void log_setup(int level, bool json, bool access, bool to_stderr);
+void log_set_process(const char *process);
+
+void log_write(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+#define log_error(...) log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warning(...) log_write(LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_notice(...) log_write(LOG_LEVEL_NOTICE, __VA_ARGS__)
+#define log_info(...) log_write(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...) log_write(LOG_LEVEL_DEBUG, __VA_ARGS__)
+
+/* One request, for the access log. Strings may be NULL. */
+struct log_access {
+    const char *peer;
+    const char *client;
+    const char *operation;
+    const char *target;
+    const char *status;
+    const char *message; /* the error's message, "" for success */
+    const char *tls;     /* "TLSv1.3" */
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+    int64_t microseconds;
+    uint64_t number; /* of the request on its connection, from 1 */
+};
+void log_access(const struct log_access *access);
+
+#endif

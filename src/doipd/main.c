@@ -1,0 +1,91 @@
+/*
+ * doipd: reads the command line and becomes what it asks for: a check, a print-out, or the master.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "background.h"
+#include "check.h"
+#include "commandline.h"
+#include "log.h"
+#include "master.h"
+
+static void
+tell_on_stderr(const char *reason)
+{
+    if (reason != NULL)
+        log_error("can't start: %s", reason);
+}
+
+static int
+print_configuration(const struct config_source *source)
+{
+    char reason[2048];
+    struct config *config = config_load(source, reason, sizeof reason);
+
+    if (config == NULL) {
+        fprintf(stderr, "doipd: %s\n", reason);
+        return EXIT_BAD;
+    }
+    config_print(config, stdout);
+    config_free(&config);
+    return EXIT_GOOD;
+}
+
+static int
+serve(const struct config_source *source, bool foreground)
+{
+    if (foreground)
+        return master_run(source, true, tell_on_stderr);
+    if (!background_enter()) {
+        fprintf(stderr, "doipd: can't go into the background: %s\n", strerror(errno));
+        return EXIT_BAD;
+    }
+    return master_run(source, false, background_tell);
+}
+
+/* The file by a path that outlives a change of directory; one that does not exist keeps its name for the error. */
+static const char *
+absolute(const char *file, char *room)
+{
+    return file != NULL && realpath(file, room) != NULL ? room : file;
+}
+
+static int
+run(const struct commandline *commandline)
+{
+    char path[PATH_MAX];
+    struct config_source source = {
+        .file = absolute(commandline->none ? NULL : commandline->file, path),
+        .overrides = commandline->overrides,
+    };
+
+    if (commandline->help) {
+        commandline_usage(stdout);
+        return EXIT_GOOD;
+    }
+    if (commandline->version) {
+        printf("doipd %s (DOIP %s, handler ABI %u)\n", DOIP_VERSION, DOIP_PROTOCOL_VERSION, DOIP_ABI);
+        return EXIT_GOOD;
+    }
+    if (commandline->print)
+        return print_configuration(&source);
+    if (commandline->test)
+        return check_run(&source);
+    return serve(&source, commandline->foreground);
+}
+
+int
+main(int argc, char **argv)
+{
+    struct commandline commandline;
+    int status = commandline_parse(argc, argv, &commandline);
+
+    if (status == 0)
+        status = run(&commandline);
+    commandline_fini(&commandline);
+    return status;
+}

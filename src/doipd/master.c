@@ -1,0 +1,327 @@
+/*
+ * The master: see master.h. Signals are blocked once and read from a descriptor; the loop looks at signals, workers and the clock in a fixed
+ * order. One thread.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "generation.h"
+#include "master.h"
+#include "pid_file.h"
+#include "tickets.h"
+
+enum { START_MS = 60000, POLLS_MOST = 4096 };
+
+enum ending { ENDING_NOT, ENDING_DRAIN, ENDING_AT_ONCE };
+
+struct master {
+    const struct config_source *source;
+    bool foreground;
+    void (*tell)(const char *reason);
+    int signals;
+    struct generation *all;     /* newest first */
+    struct generation *serving; /* NULL until the first is ready */
+    struct generation *coming;  /* NULL unless a start or reload is under way */
+    unsigned numbers;
+    bool reload_wanted;
+    enum ending ending;
+    int64_t turn_tickets_at;
+    int status;
+};
+
+/* ------------------------------------------------------------------ generations come and go */
+
+static void
+use_log(const struct master *master, const struct config *config)
+{
+    log_setup(config->log.level, config->log.json, config->log.access, master->foreground);
+}
+
+static void
+warn(const struct generation *generation)
+{
+    const struct config *config = generation->config;
+
+    if (config->service.id_assumed)
+        log_warning("service.id is not configured: serving as %s", config->service.id);
+    if (generation->started_by_root && generation->account.uid == 0)
+        log_warning("the workers run as root: set `user` to an account of their own");
+}
+
+static void
+bring_up(struct master *master)
+{
+    char reason[CHANNEL_TEXT];
+    struct config *config = config_load(master->source, reason, sizeof reason);
+    struct generation *fresh = NULL;
+
+    master->reload_wanted = false;
+    if (config != NULL && master->serving == NULL)
+        use_log(master, config);
+    if (config != NULL)
+        fresh = generation_new(config, ++master->numbers, master->serving, reason, sizeof reason);
+    if (fresh == NULL) {
+        if (master->serving != NULL)
+            log_error("reload refused, nothing has changed: %s", reason);
+        else
+            master->tell(reason);
+        return;
+    }
+    warn(fresh);
+    fresh->next = master->all;
+    master->all = fresh;
+    master->coming = fresh;
+    generation_spawn(fresh, master->all, clock_ms());
+}
+
+static void
+promote(struct master *master)
+{
+    struct generation *old = master->serving, *fresh = master->coming;
+
+    fresh->state = GENERATION_SERVING;
+    master->serving = fresh;
+    master->coming = NULL;
+    use_log(master, fresh->config);
+    if (old != NULL) {
+        generation_retire(old, clock_ms(), false);
+        log_notice("reloaded: generation %u serves with %zu workers", fresh->number, fresh->count);
+        return;
+    }
+    for (size_t i = 0; i < fresh->listeners.count; i++)
+        log_notice("serving %s on %s", fresh->config->service.id, fresh->listeners.items[i].text);
+    master->tell(NULL);
+}
+
+static void
+give_up_coming(struct master *master)
+{
+    struct generation *failed = master->coming;
+
+    failed->state = GENERATION_FAILED;
+    master->coming = NULL;
+    generation_retire(failed, clock_ms(), true);
+    if (master->serving != NULL) {
+        log_error("reload refused, nothing has changed: %s", failed->failure);
+        return;
+    }
+    master->tell(failed->failure);
+    master->ending = ENDING_AT_ONCE;
+    master->status = EXIT_BAD;
+}
+
+static void
+look_at_coming(struct master *master, int64_t now)
+{
+    struct generation *coming = master->coming;
+
+    if (coming == NULL)
+        return;
+    if (coming->failure[0] == '\0' && now - coming->started > START_MS)
+        snprintf(coming->failure, sizeof coming->failure, "the workers were not ready after %d s", START_MS / 1000);
+    if (coming->failure[0] != '\0')
+        give_up_coming(master);
+    else if (generation_all_ready(coming))
+        promote(master);
+}
+
+static void
+free_ended(struct master *master)
+{
+    struct generation **link = &master->all;
+
+    while (*link != NULL) {
+        struct generation *at = *link;
+
+        if (at == master->coming || at->state == GENERATION_SERVING || !generation_empty(at)) {
+            link = &at->next;
+            continue;
+        }
+        *link = at->next;
+        log_debug("generation %u has ended", at->number);
+        generation_free(&at);
+    }
+}
+
+/* ------------------------------------------------------------------ signals */
+
+static void
+end(struct master *master, bool at_once)
+{
+    int64_t now = clock_ms();
+
+    if (master->ending == ENDING_DRAIN)
+        at_once = true; /* asked twice */
+    if (master->ending == ENDING_NOT)
+        log_notice("%s", at_once ? "stopping" : "stopping when the connections are done");
+    master->ending = at_once ? ENDING_AT_ONCE : ENDING_DRAIN;
+    if (master->coming != NULL)
+        snprintf(master->coming->failure, sizeof master->coming->failure, "stopped while starting");
+    for (struct generation *at = master->all; at != NULL; at = at->next)
+        generation_retire(at, now, at_once || at == master->coming);
+    if (master->coming != NULL && master->serving == NULL)
+        master->tell(master->coming->failure);
+    master->serving = NULL;
+    master->coming = NULL;
+}
+
+static void
+reap(struct master *master)
+{
+    int status;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+        for (struct generation *at = master->all; at != NULL; at = at->next)
+            for (size_t i = 0; i < at->count; i++)
+                if (at->children[i].pid == pid)
+                    generation_reaped(at, &at->children[i], status, clock_ms());
+}
+
+static void
+hear_signals(struct master *master)
+{
+    struct signalfd_siginfo info;
+
+    while (read(master->signals, &info, sizeof info) == (ssize_t)sizeof info) {
+        switch (info.ssi_signo) {
+        case SIGHUP:
+            master->reload_wanted = master->ending == ENDING_NOT;
+            break;
+        case SIGTERM:
+        case SIGINT:
+            end(master, false);
+            break;
+        case SIGQUIT:
+            end(master, true);
+            break;
+        default:
+            break; /* SIGCHLD: reaped below, whether or not it was seen */
+        }
+    }
+}
+
+static int
+take_signals(void)
+{
+    sigset_t set;
+
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGQUIT);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(SIG_SETMASK, &set, NULL);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* ------------------------------------------------------------------ the loop */
+
+static void
+sooner(int64_t *due, int64_t at)
+{
+    if (at >= 0 && at < *due)
+        *due = at;
+}
+
+static int
+time_left(const struct master *master, int64_t now)
+{
+    int64_t due = master->turn_tickets_at;
+
+    for (const struct generation *at = master->all; at != NULL; at = at->next)
+        sooner(&due, generation_due(at));
+    if (master->coming != NULL)
+        sooner(&due, master->coming->started + START_MS + 1);
+    return due > now ? (int)(due - now) : 0;
+}
+
+static void
+wait_for_news(struct master *master)
+{
+    static struct pollfd polls[POLLS_MOST];
+    static struct {
+        struct generation *generation;
+        struct child *child;
+    } who[POLLS_MOST];
+    nfds_t count = 1;
+
+    polls[0] = (struct pollfd){.fd = master->signals, .events = POLLIN};
+    for (struct generation *at = master->all; at != NULL; at = at->next)
+        for (size_t i = 0; i < at->count && count < POLLS_MOST; i++) {
+            if (at->children[i].state == CHILD_NONE || at->children[i].channel < 0)
+                continue;
+            who[count].generation = at;
+            who[count].child = &at->children[i];
+            polls[count++] = (struct pollfd){.fd = at->children[i].channel, .events = POLLIN};
+        }
+    if (poll(polls, count, time_left(master, clock_ms())) <= 0)
+        return;
+    for (nfds_t i = 1; i < count; i++)
+        if (polls[i].revents != 0)
+            generation_hear(who[i].generation, who[i].child);
+}
+
+static void
+keep_time(struct master *master)
+{
+    int64_t now = clock_ms();
+
+    for (struct generation *at = master->all; at != NULL; at = at->next) {
+        generation_enforce(at, now);
+        if (at->state == GENERATION_SERVING)
+            generation_spawn(at, master->all, now);
+    }
+    if (now >= master->turn_tickets_at) {
+        tickets_turn();
+        master->turn_tickets_at = now + (int64_t)TICKETS_PERIOD * 1000;
+    }
+}
+
+static void
+serve(struct master *master)
+{
+    while (master->all != NULL) {
+        wait_for_news(master);
+        hear_signals(master);
+        reap(master);
+        look_at_coming(master, clock_ms());
+        free_ended(master);
+        if (master->reload_wanted && master->coming == NULL && master->serving != NULL)
+            bring_up(master);
+        keep_time(master);
+    }
+}
+
+int
+master_run(const struct config_source *source, bool foreground, void (*tell)(const char *reason))
+{
+    struct master master = {.source = source, .foreground = foreground, .tell = tell};
+
+    log_set_process("master");
+    master.signals = take_signals();
+    master.turn_tickets_at = clock_ms() + (int64_t)TICKETS_PERIOD * 1000;
+    if (master.signals < 0 || !tickets_init()) {
+        tell("out of memory");
+        return EXIT_BAD;
+    }
+    bring_up(&master);
+    if (master.all == NULL)
+        master.status = EXIT_BAD;
+    else
+        serve(&master);
+    pid_file_remove();
+    close(master.signals);
+    log_notice("stopped");
+    return master.status;
+}

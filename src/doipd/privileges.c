@@ -1,0 +1,108 @@
+/*
+ * All changes of privilege: see privileges.h.
+ */
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "privileges.h"
+
+enum { SPARE_DESCRIPTORS = 512 };
+
+bool
+account_find(const struct config *config, struct account *account, char *reason, size_t size)
+{
+    const struct passwd *entry;
+
+    memset(account, 0, sizeof *account);
+    account->uid = geteuid();
+    account->gid = getegid();
+    if (geteuid() != 0)
+        return true;
+    errno = 0;
+    entry = getpwnam(config->user);
+    if (entry == NULL) {
+        snprintf(reason, size,
+                 "user: there is no user \"%s\" for the workers to run as; make one (adduser --system --group %s), "
+                 "or set `user` to another",
+                 config->user, config->user);
+        return false;
+    }
+    account->change = entry->pw_uid != 0;
+    account->uid = entry->pw_uid;
+    account->gid = entry->pw_gid;
+    snprintf(account->name, sizeof account->name, "%s", entry->pw_name);
+    return true;
+}
+
+static bool
+prepare_state_directory(const struct config *config, const struct account *account, char *reason, size_t size)
+{
+    const char *path = config->state_directory;
+    struct stat status;
+
+    if (mkdir(path, 0755) == 0) {
+        if (account->change && chown(path, account->uid, account->gid) < 0) {
+            snprintf(reason, size, "state_directory: can't give %s to %s: %s", path, account->name, strerror(errno));
+            return false;
+        }
+        return true;
+    }
+    if (errno != EEXIST) {
+        snprintf(reason, size, "state_directory: can't make %s: %s", path, strerror(errno));
+        return false;
+    }
+    if (stat(path, &status) < 0 || !S_ISDIR(status.st_mode)) {
+        snprintf(reason, size, "state_directory: %s is not a directory", path);
+        return false;
+    }
+    return true;
+}
+
+static void
+raise_descriptors(const struct config *config)
+{
+    rlim_t want = (rlim_t)config->workers.connections + (rlim_t)config->workers.threads + SPARE_DESCRIPTORS;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= want)
+        return;
+    limit.rlim_cur = want;
+    if (limit.rlim_max < want && geteuid() == 0)
+        limit.rlim_max = want;
+    if (limit.rlim_cur > limit.rlim_max)
+        limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < want)
+        log_warning("a worker may open %lu files only; workers.connections = %d wants %lu: raise LimitNOFILE",
+                    (unsigned long)limit.rlim_cur, config->workers.connections, (unsigned long)want);
+}
+
+bool
+privileges_prepare(const struct config *config, const struct account *account, char *reason, size_t size)
+{
+    raise_descriptors(config);
+    return prepare_state_directory(config, account, reason, size);
+}
+
+bool
+privileges_drop(const struct account *account, char *reason, size_t size)
+{
+    if (account->change &&
+        (initgroups(account->name, account->gid) < 0 || setresgid(account->gid, account->gid, account->gid) < 0 ||
+         setresuid(account->uid, account->uid, account->uid) < 0 || setuid(0) == 0)) {
+        snprintf(reason, size, "can't become user %s: %s", account->name, strerror(errno));
+        return false;
+    }
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
+        snprintf(reason, size, "can't give up new privileges: %s", strerror(errno));
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,226 @@
+/*
+ * A worker process: becomes its user, loads the handlers, says that it is ready, serves, drains. The functions here run in its first
+ * thread, the control thread: it listens to the master and to the clock, and touches no connection but to expire it.
+ */
+#include <errno.h>
+#include <malloc.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "acceptor.h"
+#include "channel.h"
+#include "clock.h"
+#include "connection.h"
+#include "tickets.h"
+#include "worker.h"
+
+enum {
+    SWEEP_MS = 1000,
+    QUIET_MS = 2000, /* a connection that a draining worker may close: DOIP has no "connection: close" */
+    ARENAS = 2,      /* of malloc: more cost memory, not time */
+    TRIM = 4 * 1024 * 1024,
+};
+
+/* The control thread's view. */
+struct control {
+    struct worker *worker;
+    int signals;
+    int64_t drain_until; /* ms; while draining */
+    bool orphan; /* the master is gone */
+    bool stop;
+};
+
+void
+worker_wake(struct worker *worker)
+{
+    eventfd_write(worker->wake, 1);
+}
+
+static _Noreturn void
+give_up(const struct worker_setup *setup, const char *reason)
+{
+    channel_send(setup->channel, CHANNEL_FAILED, reason);
+    _exit(WORKER_EXIT_FAILED);
+}
+
+/* ------------------------------------------------------------------ start */
+
+static int
+take_signals(void)
+{
+    static const int ignored[] = {SIGINT, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU};
+    sigset_t set;
+
+    for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
+        signal(ignored[i], SIG_IGN);
+    /* Only SIGTERM stays blocked: the pool's threads inherit this mask. */
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(SIG_SETMASK, &set, NULL);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void
+tune_memory(void)
+{
+    mallopt(M_ARENA_MAX, ARENAS);
+    mallopt(M_TRIM_THRESHOLD, TRIM);
+}
+
+static void
+load(struct worker *worker)
+{
+    const struct worker_setup *setup = worker->setup;
+    struct score_thread *score = &worker->score->threads[setup->config->workers.threads];
+    char reason[CHANNEL_TEXT];
+
+    if (!privileges_drop(setup->account, reason, sizeof reason) ||
+        !handlers_load(&worker->handlers, setup->config, setup->started_by_root, score, reason, sizeof reason) ||
+        !handlers_open(&worker->handlers, score, reason, sizeof reason))
+        give_up(setup, reason);
+    for (size_t i = 0; setup->index == 0 && i < worker->handlers.count; i++) {
+        const struct handler *handler = &worker->handlers.items[i];
+        bool safe = (handler->descriptor->flags & DOIP_THREAD_SAFE) != 0;
+
+        log_info("handler %s %s loaded%s", handler->name,
+                 handler->descriptor->version != NULL ? handler->descriptor->version : "",
+                 safe ? "" : "; it is not thread-safe: its calls run one at a time in each worker");
+    }
+}
+
+static void
+start(struct worker *worker, const struct worker_setup *setup)
+{
+    memset(worker, 0, sizeof *worker);
+    worker->setup = setup;
+    worker->config = setup->config;
+    worker->service = setup->service;
+    worker->score = scoreboard_worker(setup->board, setup->index);
+    worker->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    pthread_mutex_init(&worker->serial, NULL);
+    pthread_mutex_init(&worker->lock, NULL);
+    tune_memory();
+    tickets_protect();
+    score_watch_process(worker->score);
+    score_watch_thread(setup->config->workers.threads);
+    load(worker);
+    if (worker->wake < 0 || !pool_init(&worker->pool, setup->config->workers.threads, worker->score) ||
+        !pool_start(&worker->pool) || !acceptors_start(worker))
+        give_up(setup, "a worker can't start: the system refuses threads or descriptors");
+}
+
+/* ------------------------------------------------------------------ control */
+
+static void
+drain(struct control *control, const char *why)
+{
+    struct worker *worker = control->worker;
+
+    if (atomic_load(&worker->draining))
+        return;
+    log_debug("draining: %s", why);
+    atomic_store(&worker->draining, true);
+    acceptors_stop(worker);
+    control->drain_until = clock_ms() + (int64_t)worker->config->timeouts.shutdown * 1000;
+}
+
+static void
+hear_master(struct control *control)
+{
+    char text[CHANNEL_TEXT];
+    enum channel_kind kind = channel_receive(control->worker->setup->channel, text);
+
+    control->orphan = kind == CHANNEL_CLOSED;
+    if (kind == CHANNEL_RETIRE)
+        drain(control, "the master says so");
+    else if (kind == CHANNEL_CLOSED)
+        drain(control, "the master is gone");
+    else if (kind == CHANNEL_STOP)
+        control->stop = true;
+}
+
+static void
+hear_signal(struct control *control)
+{
+    struct signalfd_siginfo info;
+
+    if (read(control->signals, &info, sizeof info) == (ssize_t)sizeof info)
+        drain(control, "SIGTERM");
+}
+
+/* Ends what is over; gives the time to look again, -1 for only when woken. */
+static int64_t
+keep_time(struct control *control)
+{
+    struct worker *worker = control->worker;
+    int64_t now = clock_ms(), next = acceptors_resume(worker, now), sweep = now + SWEEP_MS;
+    bool draining = atomic_load(&worker->draining);
+
+    connections_sweep(worker, now, draining ? QUIET_MS : -1);
+    if (draining && now >= control->drain_until)
+        control->stop = true;
+    if ((draining || atomic_load(&worker->count) > 0) && (next < 0 || sweep < next))
+        next = sweep;
+    return next;
+}
+
+static void
+wait_for_news(struct control *control, int64_t until)
+{
+    struct pollfd polls[] = {
+        {.fd = control->worker->wake, .events = POLLIN},
+        {.fd = control->signals, .events = POLLIN},
+        {.fd = control->orphan ? -1 : control->worker->setup->channel, .events = POLLIN},
+    };
+    int64_t wait = until - clock_ms();
+    eventfd_t ignored;
+
+    if (until < 0)
+        wait = -1;
+    else if (wait < 0)
+        wait = 0;
+    if (poll(polls, 3, (int)wait) <= 0)
+        return;
+    if (polls[0].revents != 0)
+        eventfd_read(control->worker->wake, &ignored);
+    if (polls[1].revents != 0)
+        hear_signal(control);
+    if (polls[2].revents != 0)
+        hear_master(control);
+}
+
+static bool
+is_done(const struct control *control)
+{
+    struct worker *worker = control->worker;
+
+    return control->stop || (atomic_load(&worker->draining) && atomic_load(&worker->count) == 0);
+}
+
+_Noreturn void
+worker_main(const struct worker_setup *setup)
+{
+    static struct worker worker;
+    struct control control = {.worker = &worker, .signals = take_signals()};
+    char name[32];
+
+    snprintf(name, sizeof name, "worker %zu", setup->index + 1);
+    log_set_process(name);
+    start(&worker, setup);
+    channel_send(setup->channel, CHANNEL_READY, "");
+    while (!is_done(&control))
+        wait_for_news(&control, keep_time(&control));
+    /* Handlers may still be running where time was up: then nothing of theirs may be taken down. */
+    if (control.stop)
+        _exit(WORKER_EXIT_DONE);
+    pool_stop(&worker.pool);
+    handlers_close(&worker.handlers);
+    exit(WORKER_EXIT_DONE);
+}

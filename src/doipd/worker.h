@@ -1,0 +1,63 @@
+/*
+ * A worker: the process that serves connections and runs handlers. Forked by the master, which never returns into it.
+ */
+#ifndef DOIPD_WORKER_H
+#define DOIPD_WORKER_H
+
+#include <jansson.h>
+#include <openssl/ssl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "config.h"
+#include "handlers.h"
+#include "listener.h"
+#include "log.h"
+#include "pool.h"
+#include "privileges.h"
+#include "scoreboard.h"
+
+struct connection;
+struct acceptor;
+
+/* Exit statuses of a worker. */
+enum { WORKER_EXIT_DONE = 0, WORKER_EXIT_FAILED = 3 };
+
+/* What a generation gives to each of its workers. */
+struct worker_setup {
+    struct config *config;
+    const struct account *account;
+    bool started_by_root;
+    SSL_CTX *tls;
+    json_t *service;
+    const struct listener_set *listeners;
+    const struct scoreboard *board;
+    size_t index;
+    int channel;
+};
+
+struct worker {
+    const struct worker_setup *setup;
+    const struct config *config;
+    json_t *service;
+    struct handler_set handlers;
+    pthread_mutex_t serial; /* held while a handler that is not thread-safe runs */
+    struct pool pool;
+    struct score_worker *score;
+    struct acceptor *acceptors; /* one per listening socket */
+    size_t acceptor_count;
+    int wake; /* an eventfd: the control thread has something new to look at */
+    atomic_bool draining;
+    pthread_mutex_t lock; /* of the list below */
+    struct connection *connections;
+    atomic_int count;
+};
+
+/* Runs a worker to its end; never returns. */
+_Noreturn void worker_main(const struct worker_setup *setup);
+
+/* Makes the control thread look again, from any thread. */
+void worker_wake(struct worker *worker);
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * A request and its response, as request.c, input.c, response.c and outcome.c share them. Internal
+ * to libdoip. Both belong to one thread at a time, and are one allocation.
+ */
+#ifndef DOIP_EXCHANGE_H
+#define DOIP_EXCHANGE_H
+
+#include <doip/server.h>
+
+/* Most bytes in an error's message, with its NUL. */
+#define EXCHANGE_MESSAGE_SIZE 2048
+
+/* What the handler is in the middle of writing. */
+enum response_open { RESPONSE_NOTHING, RESPONSE_JSON, RESPONSE_BYTES };
+
+struct doip_response {
+    doip_request *request;
+    doip_writer *writer; /* borrowed */
+    json_t *attributes;  /* NULL for none */
+    json_t *held;        /* the first output, as long as it may leave in the compact form */
+    bool started;        /* the first segment has left: the status stands */
+    bool failed;         /* `status` and `message` are an error's */
+    bool broken;         /* the writer failed, or an error came after the first segment */
+    enum response_open open;
+    char status[DOIP_ID_MAX + 1];
+    char message[EXCHANGE_MESSAGE_SIZE];
+};
+
+struct doip_request {
+    doip_reader *reader;    /* borrowed */
+    doip_message *message;  /* owned */
+    const char *service;    /* borrowed */
+    const doip_peer *peer;  /* borrowed; may be NULL */
+    const json_t *id;       /* the requestId as it came, borrowed from the head; NULL for none */
+    const char *client_id;  /* what the client says; borrowed from the head */
+    const char *target;     /* borrowed from the head, or `service` */
+    const char *operation;  /* borrowed from the head */
+    json_t *attributes;     /* owned */
+    json_t *authentication; /* borrowed from the head */
+    char *client;           /* who it has proven to be; owned */
+    void *state;
+    doip_object_reader *object; /* the input as a digital object, once asked for */
+    doip_segment kind;          /* of the current segment; END before the first */
+    json_t *value; /* the last JSON segment's: kept over doip_input_end(), after which it is due */
+    bool touched;
+    int fault; /* the first fault in the input, latched; 0 for none */
+    char reason[512];
+    struct doip_response response;
+};
+
+/* Latches a fault in the input (the first one stays), and returns DOIP_FAILED. */
+doip_result request_fault(doip_request *request, int error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The latched fault of the input, 0 for none; *reason says why. */
+int request_input_error(const doip_request *request, const char **reason);
+
+/* Gets a response ready for use, and frees what it holds. */
+void response_init(doip_response *response, doip_request *request, doip_writer *writer);
+void response_fini(doip_response *response);
+
+/* Writes the first segment, with what is held back as its `output`; or an error's. 0, or a
+ * doip_error. */
+int response_write_whole(doip_response *response);
+int response_write_error(doip_response *response);
+
+/* The error of an object reader that gave NULL or a negative number. */
+int object_reader_error(const doip_object_reader *reader);
+
+#endif

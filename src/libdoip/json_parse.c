@@ -1,0 +1,53 @@
+/*
+ * JSON read strictly (protocol section 3): what can't be kept faithfully is refused. Jansson does
+ * the parsing, this file chooses its flags and turns its errors into reasons. Used by the message
+ * layer, handlers and the client; any thread.
+ */
+#include <doip/json.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "text.h"
+
+/* Says that there is a NUL at `nul`. */
+static void
+refuse_nul(const char *text, const char *nul, char *reason, size_t size)
+{
+    const char *line = text;
+    const char *newline;
+    int lines = 1;
+
+    while ((newline = memchr(line, '\n', (size_t)(nul - line))) != NULL) {
+        line = newline + 1;
+        lines++;
+    }
+    snprintf(reason, size, "line %d, column %d: NUL byte", lines, (int)(nul - line) + 1);
+}
+
+json_t *
+doip_json_parse(const char *text, size_t length, char *reason, size_t size)
+{
+    json_error_t error;
+    /* Jansson 2.14 overlooks a NUL after a number: it can't push one back. */
+    const char *nul = memchr(text, '\0', length);
+    json_t *value = NULL;
+
+    if (nul != NULL) {
+        refuse_nul(text, nul, reason, size);
+        return NULL;
+    }
+    /* Without JSON_ALLOW_NUL, \u0000 is refused; integers, reals, UTF-8 and depth it always checks.
+     */
+    value = json_loadb(text, length, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
+    if (value == NULL && size > 0) {
+        /* Jansson quotes what it stumbled over, and may cut it anywhere. */
+        text_make_printable(error.text);
+        if (error.line > 0)
+            snprintf(reason, size, "line %d, column %d: %s", error.line, error.column, error.text);
+        else
+            snprintf(reason, size, "%s", error.text);
+        text_make_valid(reason);
+    }
+    return value;
+}

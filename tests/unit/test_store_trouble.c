@@ -1,0 +1,304 @@
+/*
+ * The store's repository side alone, in trouble: what the dead leave, a full disk, a lack of
+ * descriptors, a root that can't be opened.
+ */
+#include "unit_store.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+
+static struct repository *repository;
+
+static void
+setup(void)
+{
+    scratch_setup();
+    repository = scratch_open();
+}
+
+static void
+teardown(void)
+{
+    repository_close(&repository);
+    scratch_teardown();
+}
+
+static void
+reopen(void)
+{
+    repository_close(&repository);
+    repository = scratch_open();
+}
+
+static int
+delete_object(const char *id)
+{
+    struct failure failure;
+    int status = repository_delete(repository, id, &failure);
+
+    ck_assert_msg(status != REPOSITORY_FAILED, "%s", failure.text);
+    return status;
+}
+
+/* ------------------------------------------------------------------ what was never committed */
+
+START_TEST(broken_off_changes_leave_nothing)
+{
+    struct repository_change *change = repository_change_new(repository, NULL);
+    struct failure failure;
+
+    stage_text(change, "a", "one", 3);
+    ck_assert_int_eq(repository_stage_begin(change, "b", &failure), REPOSITORY_OK);
+    ck_assert_int_eq(repository_stage_write(change, "half", 4, &failure), REPOSITORY_OK);
+    ck_assert_int_eq(scratch_incoming(), 1);
+    repository_change_free(&change);
+    scratch_check();
+    ck_assert_int_eq(scratch_file_count, 0);
+}
+END_TEST
+
+static const char left_name[] = "incoming/0123456789abcdef0123456789abcdef";
+static const char hello_hash[] = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+
+static void
+put_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+
+    ck_assert_ptr_nonnull(file);
+    fputs(text, file);
+    fclose(file);
+    chmod(path, 0600);
+}
+
+/* What a process leaves that dies after it published "hello" and before it committed. */
+static void
+leave_stage(void)
+{
+    char path[300], element[8192];
+
+    ck_assert_int_eq(mkdir(scratch_path(left_name), 0700), 0);
+    snprintf(path, sizeof(path), "%s/%s", left_name, hello_hash);
+    put_file(scratch_path(path), "hello");
+    mkdir(scratch_path("elements/2c"), 0700);
+    snprintf(element, sizeof(element), "%s/elements/2c/%s", scratch_root, hello_hash);
+    if (link(scratch_path(path), element) != 0)
+        ck_assert_int_eq(errno, EEXIST);
+    snprintf(path, sizeof(path), "%s/data", left_name);
+    put_file(scratch_path(path), "hal");
+    put_file(scratch_path("incoming/scratch"), "x");
+}
+
+START_TEST(sweeps_what_the_dead_left)
+{
+    leave_stage();
+    reopen();
+    scratch_check();
+    ck_assert_int_eq(scratch_file_count, 0);
+}
+END_TEST
+
+START_TEST(keeps_what_the_dead_share)
+{
+    object_create(repository, "x/1", "{\"type\":\"A\",\"elements\":[{\"id\":\"a\"}]}", "a",
+                  "hello");
+    leave_stage();
+    reopen();
+    scratch_check();
+    ck_assert_str_eq(element_text(repository, "x/1", "a"), "hello");
+}
+END_TEST
+
+START_TEST(leaves_the_living_alone)
+{
+    int fd;
+
+    leave_stage();
+    fd = open(scratch_path(left_name), O_RDONLY | O_DIRECTORY);
+    ck_assert_int_eq(flock(fd, LOCK_EX | LOCK_NB), 0);
+    reopen();
+    ck_assert_int_eq(scratch_incoming(), 1);
+    close(fd);
+    reopen();
+    scratch_check();
+}
+END_TEST
+
+/* A sweep takes away published bytes that another is about to commit: the commit brings them back.
+ */
+START_TEST(commits_what_was_swept_meanwhile)
+{
+    struct repository_change *change = repository_change_new(repository, NULL);
+    json_t *object = json_loads("{\"type\":\"A\",\"elements\":[{\"id\":\"a\"}]}", 0, NULL);
+    struct failure failure;
+    json_t *stored;
+
+    stage_text(change, "a", "hello", 5);
+    leave_stage();
+    object_create(repository, "x/1", "{\"type\":\"A\",\"elements\":[{\"id\":\"a\"}]}", "a",
+                  "hello");
+    delete_object("x/1");
+    ck_assert_int_eq(repository_create(change, "x/2", object, &stored, &failure), REPOSITORY_OK);
+    repository_change_free(&change);
+    json_decref(stored);
+    json_decref(object);
+    reopen();
+    ck_assert_str_eq(element_text(repository, "x/2", "a"), "hello");
+    scratch_check();
+}
+END_TEST
+
+/* ------------------------------------------------------------------ trouble */
+
+static void
+limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &limit);
+    limit.rlim_cur = bytes;
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* Files that can't grow stand for a full disk. */
+START_TEST(survives_a_full_disk)
+{
+    char *bytes = calloc(1, 1 << 20);
+    struct repository_change *change;
+    struct failure failure;
+    json_t *object = json_loads("{\"type\":\"A\"}", 0, NULL), *stored;
+
+    object_create(repository, "x/1", "{\"type\":\"A\",\"elements\":[{\"id\":\"a\"}]}", "a",
+                  "before");
+    limit_files(4096);
+    change = repository_change_new(repository, NULL);
+    ck_assert_int_eq(repository_stage_begin(change, "a", &failure), REPOSITORY_OK);
+    ck_assert_int_eq(repository_stage_write(change, bytes, 1 << 20, &failure), REPOSITORY_FAILED);
+    ck_assert_str_eq(failure.text, "element bytes can't be stored: File too large");
+    repository_change_free(&change);
+    change = repository_change_new(repository, NULL);
+    stage_text(change, "a", "small", 5);
+    ck_assert_int_eq(repository_create(change, "x/2", object, &stored, &failure),
+                     REPOSITORY_FAILED);
+    ck_assert_ptr_nonnull(strstr(failure.text, "the catalog: "));
+    repository_change_free(&change);
+    ck_assert_str_eq(element_text(repository, "x/1", "a"), "before");
+
+    limit_files(RLIM_INFINITY);
+    ck_assert_int_eq(object_create(repository, "x/2", "{\"type\":\"A\"}"), REPOSITORY_OK);
+    ck_assert_int_eq(delete_object("x/1"), REPOSITORY_OK);
+    scratch_check();
+    json_decref(object);
+    free(bytes);
+}
+END_TEST
+
+START_TEST(survives_a_lack_of_descriptors)
+{
+    struct rlimit limit, none;
+    struct failure failure;
+    struct repository_change *change;
+    struct repository_bytes bytes;
+    json_t *element;
+
+    object_create(repository, "x/1", "{\"type\":\"A\",\"elements\":[{\"id\":\"a\"}]}", "a",
+                  "before");
+    reopen(); /* which closes all connections */
+    change = repository_change_new(repository, NULL);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    none = limit;
+    none.rlim_cur = 3;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    ck_assert_int_eq(repository_stage_begin(change, "a", &failure), REPOSITORY_FAILED);
+    ck_assert_str_eq(failure.text, "element bytes can't be staged: Too many open files");
+    ck_assert_int_eq(repository_element(repository, "x/1", "a", &element, &bytes, &failure),
+                     REPOSITORY_FAILED);
+    repository_change_free(&change);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    ck_assert_int_eq(object_create(repository, "x/2", "{\"type\":\"A\"}"), REPOSITORY_OK);
+    ck_assert_str_eq(element_text(repository, "x/1", "a"), "before");
+    scratch_check();
+}
+END_TEST
+
+/* ------------------------------------------------------------------ opening */
+
+START_TEST(refuses_a_newer_schema)
+{
+    struct failure failure;
+
+    repository_close(&repository);
+    scratch_sql("PRAGMA user_version = 7");
+    ck_assert_ptr_null(repository_open(scratch_root, &failure));
+    ck_assert_str_eq(failure.text,
+                     "the catalog: schema version 7 is newer than 1, the last this handler knows");
+}
+END_TEST
+
+START_TEST(refuses_what_is_no_catalog)
+{
+    struct failure failure;
+    char text[8192];
+
+    repository_close(&repository);
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    put_file(scratch_path("catalog.db"), text);
+    ck_assert_ptr_null(repository_open(scratch_root, &failure));
+    ck_assert_str_eq(failure.text, "the catalog: file is not a database");
+}
+END_TEST
+
+START_TEST(refuses_a_root_that_is_none)
+{
+    struct failure failure;
+
+    ck_assert_ptr_null(repository_open(scratch_path("catalog.db"), &failure));
+    ck_assert_ptr_nonnull(strstr(failure.text, "/catalog.db: Not a directory"));
+    ck_assert_ptr_null(repository_open(scratch_path("no/where"), &failure));
+    ck_assert_ptr_nonnull(strstr(failure.text, "/no/where: No such file or directory"));
+}
+END_TEST
+
+START_TEST(is_private)
+{
+    static const char *const names[] = {"catalog.db", "catalog.db-wal", "catalog.db-shm",
+                                        "writer.lock", NULL};
+    struct stat status;
+
+    for (const char *const *name = names; *name != NULL; name++) {
+        ck_assert_msg(stat(scratch_path(*name), &status) == 0, "%s", *name);
+        ck_assert_msg((status.st_mode & 077) == 0, "%s: %o", *name, status.st_mode);
+    }
+    ck_assert_int_eq(stat(scratch_path("incoming"), &status), 0);
+    ck_assert_int_eq(status.st_mode & 0777, 0700);
+}
+END_TEST
+
+static Suite *
+suite(void)
+{
+    Suite *made = suite_create("store trouble");
+    TCase *tests = tcase_create("trouble");
+
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, broken_off_changes_leave_nothing);
+    tcase_add_test(tests, sweeps_what_the_dead_left);
+    tcase_add_test(tests, keeps_what_the_dead_share);
+    tcase_add_test(tests, leaves_the_living_alone);
+    tcase_add_test(tests, commits_what_was_swept_meanwhile);
+    tcase_add_test(tests, survives_a_full_disk);
+    tcase_add_test(tests, survives_a_lack_of_descriptors);
+    tcase_add_test(tests, refuses_a_newer_schema);
+    tcase_add_test(tests, refuses_what_is_no_catalog);
+    tcase_add_test(tests, refuses_a_root_that_is_none);
+    tcase_add_test(tests, is_private);
+    suite_add_tcase(made, tests);
+    return made;
+}
+
+UNIT_MAIN(suite)

@@ -1,0 +1,103 @@
+/*
+ * For tests of the store's operations: the handler opened on a scratch repository, requests as
+ * text, and the answers.
+ */
+#ifndef UNIT_STORE_ASK_H
+#define UNIT_STORE_ASK_H
+
+#include "unit_exchange.h"
+#include "unit_store.h"
+
+extern const doip_descriptor doip_handler;
+
+static doip_options *options;
+static void *state;
+
+static inline void
+open_store(const char *prefix)
+{
+    const doip_setting settings[] = {
+        {"root", scratch_root, NULL}, {"prefix", prefix, NULL}, {NULL, NULL, NULL}};
+    char reason[300];
+
+    options =
+        doip_options_new(&doip_handler, SERVICE, "/nowhere", settings, reason, sizeof(reason));
+    ck_assert_msg(options != NULL, "%s", reason);
+    ck_assert_msg(doip_handler.open(options, &state) == DOIP_OK, "%s",
+                  doip_options_reason(options));
+}
+
+static inline void
+close_store(void)
+{
+    doip_handler.close(state);
+    doip_options_free(&options);
+}
+
+static inline void
+setup(void)
+{
+    scratch_setup();
+    open_store("");
+}
+
+static inline void
+teardown(void)
+{
+    close_store();
+    scratch_teardown();
+}
+
+/* What is answered to a request given as text; its outcome must be `outcome`. */
+static inline const char *
+ask_for(doip_outcome outcome, exchange_handler handler, const char *text)
+{
+    struct exchange exchange = exchange_open(text, strlen(text), 0, NULL);
+    static const char *output;
+    doip_outcome got;
+
+    doip_request_set_state(exchange.request, state);
+    got = exchange_run(&exchange, handler);
+    output = exchange_output(&exchange);
+    ck_assert_msg(got == outcome, "outcome %d: %s", got, output);
+    exchange_close(&exchange);
+    return output;
+}
+
+static inline const char *
+ask(exchange_handler handler, const char *text)
+{
+    return ask_for(DOIP_OUTCOME_COMPLETE, handler, text);
+}
+
+#define HEAD(target, operation, rest) \
+    "{\"targetId\":\"" target "\",\"operationId\":\"0.DOIP/Op." operation "\"" rest "}\n#\n"
+#define CREATE(input) HEAD(SERVICE, "Create", ",\"input\":" input) "#\n"
+#define UPDATE(id, input) HEAD(id, "Update", ",\"input\":" input) "#\n"
+#define RETRIEVE(id, attributes) HEAD(id, "Retrieve", ",\"attributes\":{" attributes "}") "#\n"
+#define DELETE(id) HEAD(id, "Delete", "") "#\n"
+#define SEARCH(attributes) HEAD(SERVICE, "Search", ",\"attributes\":{" attributes "}") "#\n"
+
+#define SUCCESS "{\"status\":\"0.DOIP/Status.001\""
+#define OUTPUT(json) SUCCESS ",\"output\":" json "}\n#\n#\n"
+#define BYTES(attributes, chunks) \
+    SUCCESS ",\"attributes\":{" attributes "}}\n#\n@\n" chunks "#\n#\n"
+
+#define FIRST                                                                                 \
+    HEAD(SERVICE, "Create", "")                                                               \
+    "{\"id\":\"35.TEST/"                                                                      \
+    "1\",\"type\":\"Document\",\"attributes\":{\"content\":{\"name\":\"Gr\xc3\xbc\xc3\x9f\"," \
+    "\"n\":1.0}},"                                                                            \
+    "\"elements\":[{\"id\":\"a\",\"type\":\"text/"                                            \
+    "plain\",\"length\":99,\"attributes\":{\"filename\":\"a.txt\"}},"                         \
+    "{\"id\":\"b\"},{\"id\":\"c\"}]}\n#\n"                                                    \
+    "{\"id\":\"c\"}\n#\n@\n#\n{\"id\":\"a\"}\n#\n@\n3\nhel\n2\nlo\n#\n#\n"
+#define FIRST_STORED                                                                          \
+    "{\"id\":\"35.TEST/"                                                                      \
+    "1\",\"type\":\"Document\",\"attributes\":{\"content\":{\"name\":\"Gr\xc3\xbc\xc3\x9f\"," \
+    "\"n\":1.0}},"                                                                            \
+    "\"elements\":[{\"id\":\"a\",\"type\":\"text/"                                            \
+    "plain\",\"length\":5,\"attributes\":{\"filename\":\"a.txt\"}},"                          \
+    "{\"id\":\"b\"},{\"id\":\"c\",\"length\":0}]}"
+
+#endif
