@@ -34,7 +34,8 @@ struct master {
     bool reload_wanted;
     enum ending ending;
     int64_t turn_tickets_at;
-    int status;
+    bool asked;                 /* to end, by a signal */
+    char failure[CHANNEL_TEXT]; /* why the service could not start */
 };
 
 /* ------------------------------------------------------------------ generations come and go */
@@ -72,7 +73,7 @@ bring_up(struct master *master)
         if (master->serving != NULL)
             log_error("reload refused, nothing has changed: %s", reason);
         else
-            master->tell(reason);
+            snprintf(master->failure, sizeof master->failure, "%s", reason);
         return;
     }
     warn(fresh);
@@ -113,9 +114,8 @@ give_up_coming(struct master *master)
         log_error("reload refused, nothing has changed: %s", failed->failure);
         return;
     }
-    master->tell(failed->failure);
+    snprintf(master->failure, sizeof master->failure, "%s", failed->failure);
     master->ending = ENDING_AT_ONCE;
-    master->status = EXIT_BAD;
 }
 
 static void
@@ -158,6 +158,7 @@ end(struct master *master, bool at_once)
 {
     int64_t now = clock_ms();
 
+    master->asked = true;
     if (master->ending == ENDING_DRAIN)
         at_once = true; /* asked twice */
     if (master->ending == ENDING_NOT)
@@ -168,7 +169,7 @@ end(struct master *master, bool at_once)
     for (struct generation *at = master->all; at != NULL; at = at->next)
         generation_retire(at, now, at_once || at == master->coming);
     if (master->coming != NULL && master->serving == NULL)
-        master->tell(master->coming->failure);
+        snprintf(master->failure, sizeof master->failure, "%s", master->coming->failure);
     master->serving = NULL;
     master->coming = NULL;
 }
@@ -316,12 +317,13 @@ master_run(const struct config_source *source, bool foreground, void (*tell)(con
         return EXIT_BAD;
     }
     bring_up(&master);
-    if (master.all == NULL)
-        master.status = EXIT_BAD;
-    else
-        serve(&master);
+    serve(&master);
     pid_file_remove();
     close(master.signals);
-    log_notice("stopped");
-    return master.status;
+    /* Told last: whoever waits for it finds everything cleaned up. */
+    if (master.failure[0] != '\0')
+        tell(master.failure);
+    else
+        log_notice("stopped");
+    return master.failure[0] != '\0' && !master.asked ? EXIT_BAD : EXIT_GOOD;
 }
