@@ -28,16 +28,6 @@
 /* What a JSON segment may hold unless configured otherwise. */
 #define DOIP_JSON_SEGMENT_DEFAULT (1024 * 1024)
 
-/* Basic operations (protocol section 6): X(name, id, exported symbol of a handler). */
-#define DOIP_OPERATIONS(X)                                                                         \
-    X(HELLO, "0.DOIP/Op.Hello", hello)                                                             \
-    X(LIST, "0.DOIP/Op.ListOperations", list)                                                      \
-    X(CREATE, "0.DOIP/Op.Create", create)                                                          \
-    X(RETRIEVE, "0.DOIP/Op.Retrieve", retrieve)                                                    \
-    X(UPDATE, "0.DOIP/Op.Update", update)                                                          \
-    X(DELETE, "0.DOIP/Op.Delete", delete)                                                          \
-    X(SEARCH, "0.DOIP/Op.Search", search)
-
 #define DOIP_OP_HELLO "0.DOIP/Op.Hello"
 #define DOIP_OP_LIST "0.DOIP/Op.ListOperations"
 #define DOIP_OP_CREATE "0.DOIP/Op.Create"
@@ -45,6 +35,16 @@
 #define DOIP_OP_UPDATE "0.DOIP/Op.Update"
 #define DOIP_OP_DELETE "0.DOIP/Op.Delete"
 #define DOIP_OP_SEARCH "0.DOIP/Op.Search"
+
+/* The basic operations (protocol section 6): X(name, id, exported symbol of a handler). */
+#define DOIP_OPERATIONS(X)                                                                         \
+    X(HELLO, DOIP_OP_HELLO, hello)                                                                 \
+    X(LIST, DOIP_OP_LIST, list)                                                                    \
+    X(CREATE, DOIP_OP_CREATE, create)                                                              \
+    X(RETRIEVE, DOIP_OP_RETRIEVE, retrieve)                                                        \
+    X(UPDATE, DOIP_OP_UPDATE, update)                                                              \
+    X(DELETE, DOIP_OP_DELETE, delete)                                                              \
+    X(SEARCH, DOIP_OP_SEARCH, search)
 
 /* Statuses (protocol section 4). */
 #define DOIP_STATUS_OK "0.DOIP/Status.001"

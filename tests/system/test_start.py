@@ -162,7 +162,7 @@ class Background(Case):
                 done = made.run()
                 self.assertEqual(done.returncode, 1, done.stderr)
                 self.assertIn(word, done.stderr)
-                self.assertFalse(os.path.exists(made.pid_file) and alive(self.pid_of(made)))
+                until(lambda made=made: not (self.pid_of(made) and alive(self.pid_of(made))), "the daemon to be gone")
 
     def test_a_port_that_is_taken(self):
         made = self.background()
