@@ -3,6 +3,8 @@
  * that would have to wait parks the connection.
  */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <stdlib.h>
@@ -115,6 +117,18 @@ step_handshake(struct connection *connection)
 
 /* ------------------------------------------------------------------ a request comes in */
 
+/*
+ * Clients that write a request in small pieces without TCP_NODELAY (the Python SDK) send the next one only when the last is
+ * acknowledged, and the kernel delays that by 40 ms. The rest of a request is worth an acknowledgement at once.
+ */
+static void
+acknowledge(const struct connection *connection)
+{
+    int on = 1;
+
+    setsockopt(doip_stream_fd(connection->stream), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+}
+
 static enum step
 park_reading(struct connection *connection)
 {
@@ -123,6 +137,7 @@ park_reading(struct connection *connection)
 
     if (patience >= 0 && patience < ms)
         ms = patience;
+    acknowledge(connection);
     return park(connection, doip_stream_wants(connection->stream), ms);
 }
 
