@@ -161,10 +161,14 @@ $(B)/obj/%.o: %.cc $(B)/flags
 
 # ---------------------------------------------------------------- linking
 
+# What is linked appears under its name by a rename: programs that run, and tests beside this make, never see half of it, and
+# what they have mapped is not written over. `ln -sf` renames too.
+rename = mv -f $@.new $@
+
 $(LIBRARY).$(VERSION): $(libdoip_OBJ)
 	$(call say,LD)
-	$(Q)$(CC) $(LINK) $(defined) -shared -Wl,-soname,libdoip.so.$(ABI) -o $@ $^ \
-	    $(OPENSSL_LIBS) $(JANSSON_LIBS) -lm
+	$(Q)$(CC) $(LINK) $(defined) -shared -Wl,-soname,libdoip.so.$(ABI) -o $@.new $^ \
+	    $(OPENSSL_LIBS) $(JANSSON_LIBS) -lm && $(rename)
 
 # Found as libdoip.so by the linker and as libdoip.so.0 by the loader.
 $(LIBRARY): $(LIBRARY).$(VERSION)
@@ -175,11 +179,12 @@ $(B)/doipd: $(doipd_OBJ) $(LIBRARY)
 $(B)/installed/doipd: $(filter-out $(placed_OBJ),$(doipd_OBJ)) $(installed_OBJ) $(LIBRARY)
 $(B)/doipd $(B)/installed/doipd:
 	$(call say,LD)
-	$(Q)$(CC) $(PROGRAM) -o $@ $^ $(LIBCONFIG_LIBS) $(SYSTEMD_LIBS) $(OPENSSL_LIBS) $(JANSSON_LIBS) -ldl -lpthread
+	$(Q)$(CC) $(PROGRAM) -o $@.new $^ $(LIBCONFIG_LIBS) $(SYSTEMD_LIBS) $(OPENSSL_LIBS) $(JANSSON_LIBS) -ldl -lpthread \
+	    && $(rename)
 
 $(B)/doip: $(doip_OBJ) $(LIBRARY)
 	$(call say,LD)
-	$(Q)$(CC) $(PROGRAM) -o $@ $^ $(OPENSSL_LIBS) $(JANSSON_LIBS) -lm
+	$(Q)$(CC) $(PROGRAM) -o $@.new $^ $(OPENSSL_LIBS) $(JANSSON_LIBS) -lm && $(rename)
 
 # What unit tests link: the same objects, without the programs' main().
 $(B)/libdoip.a: $(libdoip_OBJ)
@@ -188,8 +193,8 @@ $(B)/doip.a: $(filter-out %/main.o,$(doip_OBJ))
 $(B)/store.a: $(store_OBJ)
 $(B)/%.a:
 	$(call say,AR)
-	@rm -f $@
-	$(Q)$(AR) rcs $@ $^
+	@rm -f $@.new
+	$(Q)$(AR) rcs $@.new $^ && $(rename)
 
 $(B)/handlers/store.so: $(store_OBJ)
 $(B)/examples/hello.so: $(hello_OBJ)
@@ -199,7 +204,8 @@ $(HANDLERS) $(EXAMPLES) $(TEST_HANDLERS): $(LIBRARY)
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(Q)$(if $(wildcard tests/handlers/$(basename $(@F)).cc),$(CXX),$(CC)) $(HANDLER) \
-	    $(if $(filter $(handler_OBJ),$^),,$(defined)) -o $@ $(filter %.o,$^) $(LIBRARY) $(SQLITE_LIBS) $(OPENSSL_LIBS) $(JANSSON_LIBS) -lpthread
+	    $(if $(filter $(handler_OBJ),$^),,$(defined)) -o $@.new $(filter %.o,$^) $(LIBRARY) \
+	    $(SQLITE_LIBS) $(OPENSSL_LIBS) $(JANSSON_LIBS) -lpthread && $(rename)
 
 # test_store* test the store and test_doip_* the client, over the library as it is; all others test what is inside the
 # library and the daemon.
@@ -211,58 +217,64 @@ $(filter-out $(store_UNIT) $(doip_UNIT),$(UNIT)): $(B)/doipd.a $(B)/libdoip.a
 $(UNIT): $(B)/%: $(B)/obj/%.o
 	$(call say,LD)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LINK) -pie -Wl,-rpath,'$$ORIGIN/../..' -o $@ $< \
+	$(Q)$(CC) $(LINK) -pie -Wl,-rpath,'$$ORIGIN/../..' -o $@.new $< \
 	    $(filter-out $< %.h,$^) $(CHECK_LIBS) $(LIBCONFIG_LIBS) $(SYSTEMD_LIBS) $(SQLITE_LIBS) \
-	    $(OPENSSL_LIBS) $(JANSSON_LIBS) -ldl -lpthread -lm
+	    $(OPENSSL_LIBS) $(JANSSON_LIBS) -ldl -lpthread -lm && $(rename)
 
 # ---------------------------------------------------------------- installing
 
+# $(call put,MODE,FILE,PLACE): written beside, then renamed, so that an upgrade disturbs nothing that runs.
+put = install -m $(1) $(2) '$(3).new' && mv -f '$(3).new' '$(3)'
 # Files of the tree name the paths that PREFIX=/usr gives; installed ones name the paths of this installation.
-placed = sed -e 's,/etc/doipd,$(configdir),g' -e 's,/usr/lib/doipd,$(libdir)/doipd,g' \
-    -e 's,/var/lib/doipd,$(statedir),g' -e 's,/usr/sbin/doipd,$(sbindir)/doipd,g' $(1) | \
-    install -m 644 /dev/stdin $(2)
+place = sed -e 's,/etc/doipd,$(configdir),g' -e 's,/usr/lib/doipd,$(libdir)/doipd,g' \
+    -e 's,/var/lib/doipd,$(statedir),g' -e 's,ReadWritePaths=-/var/lib,ReadWritePaths=-$(dir $(statedir)),' \
+    -e 's,/usr/sbin/doipd,$(sbindir)/doipd,g' $(1) | $(call put,644,/dev/stdin,$(2))
 D = $(DESTDIR)
 pages := $(wildcard man/*.[1-9])
-page = $(D)$(mandir)/man$(subst .,,$(suffix $(1)))/$(notdir $(1))
+page = $(mandir)/man$(subst .,,$(suffix $(1)))/$(notdir $(1))
 headers := $(wildcard include/doip/*.h)
+# The state directory is not made here: the daemon makes it at its first start, for the user that its workers run as.
+directories = $(bindir) $(sbindir) $(libdir)/pkgconfig $(includedir)/doip $(handlersdir) $(configdir)/conf.d \
+    $(dir $(statedir)) $(unitdir) $(sysusersdir) $(sort $(dir $(foreach file,$(pages),$(call page,$(file)))))
+installed = $(addprefix $(libdir)/,libdoip.so libdoip.so.$(ABI) libdoip.so.$(VERSION) pkgconfig/doip.pc) \
+    $(bindir)/doip $(sbindir)/doipd $(addprefix $(handlersdir)/,$(notdir $(HANDLERS))) \
+    $(addprefix $(includedir)/doip/,$(notdir $(headers))) $(unitdir)/doipd.service $(sysusersdir)/doipd.conf \
+    $(foreach file,$(pages),$(call page,$(file)))
 
 define newline
 
 
 endef
+each = $(foreach file,$(1),$(Q)$(call $(2),$(file))$(newline)	)
+put_handler = $(call put,755,$(1),$(D)$(handlersdir)/$(notdir $(1)))
+put_header = $(call put,644,$(1),$(D)$(includedir)/doip/$(notdir $(1)))
+place_page = $(call place,$(1),$(D)$(page))
 
 install: all $(B)/installed/doipd
 	@echo '  INSTALL $(D)$(prefix)'
-	$(Q)install -d $(D)$(bindir) $(D)$(sbindir) $(D)$(libdir)/pkgconfig $(D)$(includedir)/doip \
-	    $(D)$(handlersdir) $(D)$(configdir)/conf.d $(D)$(statedir) $(D)$(unitdir) $(D)$(sysusersdir) \
-	    $(sort $(dir $(foreach file,$(pages),$(call page,$(file)))))
-	$(Q)install -m 755 $(LIBRARY).$(VERSION) $(D)$(libdir)
-	$(Q)ln -sf libdoip.so.$(VERSION) $(D)$(libdir)/libdoip.so.$(ABI)
-	$(Q)ln -sf libdoip.so.$(VERSION) $(D)$(libdir)/libdoip.so
-	$(Q)install -m 755 $(B)/doip $(D)$(bindir)
-	$(Q)install -m 755 $(B)/installed/doipd $(D)$(sbindir)
-	$(Q)install -m 755 $(HANDLERS) $(D)$(handlersdir)
-	$(Q)install -m 644 $(headers) $(D)$(includedir)/doip
+	$(Q)install -d $(foreach dir,$(directories),'$(D)$(dir)')
+	$(Q)$(call put,755,$(LIBRARY).$(VERSION),$(D)$(libdir)/libdoip.so.$(VERSION))
+	$(Q)ln -sf libdoip.so.$(VERSION) '$(D)$(libdir)/libdoip.so.$(ABI)'
+	$(Q)ln -sf libdoip.so.$(VERSION) '$(D)$(libdir)/libdoip.so'
+	$(Q)$(call put,755,$(B)/doip,$(D)$(bindir)/doip)
+	$(Q)$(call put,755,$(B)/installed/doipd,$(D)$(sbindir)/doipd)
+	$(call each,$(HANDLERS),put_handler)
+	$(call each,$(headers),put_header)
 	$(Q)sed -e 's,@prefix@,$(prefix),' -e 's,@libdir@,$(libdir),' -e 's,@includedir@,$(includedir),' \
 	    -e 's,@handlersdir@,$(handlersdir),' -e 's,@version@,$(VERSION),' \
-	    src/libdoip/doip.pc.in | install -m 644 /dev/stdin $(D)$(libdir)/pkgconfig/doip.pc
-	$(foreach file,$(pages),$(Q)$(call placed,$(file),$(call page,$(file)))$(newline)	)
-	$(Q)$(call placed,systemd/doipd.service,$(D)$(unitdir)/doipd.service)
-	$(Q)$(call placed,systemd/doipd.sysusers,$(D)$(sysusersdir)/doipd.conf)
-	$(Q)if [ -e $(D)$(configdir)/doipd.conf ]; then echo '  KEPT   $(D)$(configdir)/doipd.conf'; \
-	    else $(call placed,etc/doipd.conf,$(D)$(configdir)/doipd.conf); fi
+	    src/libdoip/doip.pc.in | $(call put,644,/dev/stdin,$(D)$(libdir)/pkgconfig/doip.pc)
+	$(call each,$(pages),place_page)
+	$(Q)$(call place,systemd/doipd.service,$(D)$(unitdir)/doipd.service)
+	$(Q)$(call place,systemd/doipd.sysusers,$(D)$(sysusersdir)/doipd.conf)
+	$(Q)if [ -e '$(D)$(configdir)/doipd.conf' ]; then echo '  KEPT   $(D)$(configdir)/doipd.conf'; \
+	    else $(call place,etc/doipd.conf,$(D)$(configdir)/doipd.conf); fi
 	$(Q)[ -n '$(D)' ] || [ "$$(id -u)" != 0 ] || ldconfig
 
 uninstall:
 	@echo '  REMOVE $(D)$(prefix)'
-	$(Q)rm -f $(D)$(libdir)/libdoip.so $(D)$(libdir)/libdoip.so.$(ABI) $(D)$(libdir)/libdoip.so.$(VERSION) \
-	    $(D)$(bindir)/doip $(D)$(sbindir)/doipd $(D)$(libdir)/pkgconfig/doip.pc \
-	    $(addprefix $(D)$(handlersdir)/,$(notdir $(HANDLERS))) \
-	    $(addprefix $(D)$(includedir)/doip/,$(notdir $(headers))) \
-	    $(foreach file,$(pages),$(call page,$(file))) \
-	    $(D)$(unitdir)/doipd.service $(D)$(sysusersdir)/doipd.conf
-	$(Q)for d in $(D)$(handlersdir) $(D)$(libdir)/doipd $(D)$(includedir)/doip $(D)$(statedir) $(D)$(configdir)/conf.d; do \
-	    [ ! -d "$$d" ] || rmdir --ignore-fail-on-non-empty "$$d"; done
+	$(Q)rm -f $(foreach file,$(installed),'$(D)$(file)')
+	$(Q)for d in $(handlersdir) $(libdir)/doipd $(includedir)/doip $(configdir)/conf.d; do \
+	    [ ! -d '$(D)'"$$d" ] || rmdir --ignore-fail-on-non-empty '$(D)'"$$d"; done
 	$(Q)[ -n '$(D)' ] || [ "$$(id -u)" != 0 ] || ldconfig
 
 # ---------------------------------------------------------------- cleaning

@@ -120,6 +120,22 @@ option_text(struct config_reader *reader, const char *key, const config_setting_
     }
 }
 
+/* How the option was written; on a command line everything is text. */
+static doip_option_type
+option_type(const struct config_reader *reader, const config_setting_t *setting)
+{
+    if (reader->text == NULL)
+        return 0;
+    switch (config_setting_type(setting)) {
+    case CONFIG_TYPE_STRING:
+        return DOIP_OPTION_STRING;
+    case CONFIG_TYPE_BOOL:
+        return DOIP_OPTION_BOOL;
+    default:
+        return DOIP_OPTION_INT;
+    }
+}
+
 static bool
 set_option(struct config_reader *reader, struct config_handler *handler, const char *name,
            const config_setting_t *setting)
@@ -134,7 +150,8 @@ set_option(struct config_reader *reader, struct config_handler *handler, const c
     char *text = option_text(reader, key, setting);
     if (text == NULL)
         return false;
-    option_put(handler, (doip_setting){config_copy(name), text, config_where(reader, setting)});
+    option_put(handler, (doip_setting){config_copy(name), text, config_where(reader, setting),
+                                       option_type(reader, setting)});
     return true;
 }
 

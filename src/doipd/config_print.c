@@ -145,21 +145,30 @@ print_keys(const struct config *config, FILE *file)
         fputs("};\n", file);
 }
 
-/* An option's value was read as text; a number or a boolean is written as one, which reads as
- * the same text. */
-static void
-print_option(const char *value, FILE *file)
+/* What came as text from the command line is printed as what it looks like. */
+static doip_option_type
+type_of_text(const char *value)
 {
     char number[32];
-    long long parsed = strtoll(value, NULL, 10);
 
-    snprintf(number, sizeof(number), "%lld", parsed);
+    snprintf(number, sizeof(number), "%lld", strtoll(value, NULL, 10));
     if (strcmp(value, "true") == 0 || strcmp(value, "false") == 0)
-        fputs(value, file);
-    else if (strcmp(number, value) == 0)
-        fprintf(file, "%s%s", value, parsed > INT32_MAX || parsed < INT32_MIN ? "L" : "");
+        return DOIP_OPTION_BOOL;
+    return strcmp(number, value) == 0 ? DOIP_OPTION_INT : DOIP_OPTION_STRING;
+}
+
+static void
+print_option(const doip_setting *option, FILE *file)
+{
+    doip_option_type type = option->type != 0 ? option->type : type_of_text(option->value);
+    long long number = strtoll(option->value, NULL, 10);
+
+    if (type == DOIP_OPTION_STRING)
+        config_value_print_string(option->value, file);
+    else if (type == DOIP_OPTION_INT)
+        fprintf(file, "%lld%s", number, number > INT32_MAX || number < INT32_MIN ? "L" : "");
     else
-        config_value_print_string(value, file);
+        fputs(option->value, file);
 }
 
 static void
@@ -186,7 +195,7 @@ print_options(const doip_setting *options, FILE *file)
     for (; options->name != NULL; options++) {
         FILE *memory = line_begin(&line, 12);
         fprintf(memory, "%s = ", options->name);
-        print_option(options->value, memory);
+        print_option(options, memory);
         fputc(';', memory);
         line_end(&line, options->where, file);
     }

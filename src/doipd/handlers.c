@@ -103,7 +103,7 @@ find_functions(struct handler *handler)
 static bool
 check_options(const struct load *load, struct handler *handler)
 {
-    static const doip_setting none[] = {{NULL, NULL, NULL}};
+    static const doip_setting none[] = {{.name = NULL}};
 
     handler->options = doip_options_new(handler->descriptor, load->config->service.id, load->config->state_directory,
                                         handler->section != NULL ? handler->section->options : none, load->reason,

@@ -164,14 +164,38 @@ find(const doip_options *options, const char *name)
     return NULL;
 }
 
+/* NULL where the setting was written as its option wants it, else what would be right. */
+static const char *
+written_wrong(const doip_option *option, const doip_setting *setting)
+{
+    doip_option_type type = setting->type;
+
+    if (type == 0 || type == option->type ||
+        (option->type == DOIP_OPTION_SIZE && (type == DOIP_OPTION_INT || type == DOIP_OPTION_STRING)))
+        return NULL;
+    switch (option->type) {
+    case DOIP_OPTION_STRING:
+        return "a string, in quotes";
+    case DOIP_OPTION_INT:
+        return "an integer, without quotes";
+    case DOIP_OPTION_BOOL:
+        return "true or false, without quotes";
+    default:
+        return "a size: bytes, or a number with K, M, G or T in quotes";
+    }
+}
+
 static bool
 apply_setting(doip_options *options, const struct check *check, const doip_setting *setting)
 {
     struct value *value = find(options, setting->name);
-    const char *due = value != NULL ? value_set(value, setting->value) : NULL;
+    const char *due;
 
     if (value == NULL)
         return fail_unknown(check, setting);
+    due = value_set(value, setting->value);
+    if (due == NULL)
+        due = written_wrong(value->option, setting);
     if (due == NULL)
         return true;
     return check_fail(check, setting->where, "option `%s` of handler %s must be %s, not \"%s\"",

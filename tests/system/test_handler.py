@@ -176,7 +176,8 @@ class Options(Case):
             before = "".join(line for line in file if not line.startswith("handler =")) + "# a comment\n\n"
         for line, words in (('colour = "red"', ["colour"]), ('number = "many"', ["number"]), ("number = 1.5", ["number"]),
                             ("flag = 3", ["flag"]), ('flag = "maybe"', ["flag"]), ('size = "12Q"', ["size"]),
-                            ("size = -1", ["size"]), ('text = ( "a" )', ["text"])):
+                            ("size = -1", ["size"]), ('text = ( "a" )', ["text"]), ("text = 5", ["text", "a string"]),
+                            ('number = "7"', ["number", "an integer"]), ('flag = "true"', ["flag"])):
             with self.subTest(line):
                 made.write(before + f"handler = {{ debug = {{ options = {{\n# more\n{line}\n}} }} }}\n")
                 place = f"{made.conf}:{before.count(chr(10)) + 3}"

@@ -22,7 +22,7 @@ static const doip_descriptor plain = {.name = "plain"};
 static doip_options *
 options_of(const char *name, const char *value, char *reason, size_t size)
 {
-    doip_setting settings[] = {{name, value, "doipd.conf:7"}, {NULL, NULL, NULL}};
+    doip_setting settings[] = {{name, value, "doipd.conf:7", 0}, {.name = NULL}};
 
     return doip_options_new(&descriptor, "35.TEST/s", "/var", settings, reason, size);
 }
@@ -53,7 +53,7 @@ END_TEST
 START_TEST(takes_the_last_setting)
 {
     doip_setting settings[] = {
-        {"count", "1", NULL}, {"root", "", NULL}, {"count", "2", NULL}, {NULL, NULL, NULL}};
+        {"count", "1", NULL, 0}, {"root", "", NULL, 0}, {"count", "2", NULL, 0}, {.name = NULL}};
     char reason[256] = "";
     doip_options *options =
         doip_options_new(&descriptor, "s", "/", settings, reason, sizeof reason);
@@ -125,6 +125,34 @@ START_TEST(refuses)
 }
 END_TEST
 
+/* Each type of option, and the ways of writing it in a configuration file that it takes. */
+static const struct {
+    const char *name;
+    const char *value;
+    unsigned takes; /* a bit for each doip_option_type */
+} writings[] = {
+    {"root", "5", 1u << DOIP_OPTION_STRING},
+    {"count", "5", 1u << DOIP_OPTION_INT},
+    {"fast", "true", 1u << DOIP_OPTION_BOOL},
+    {"cache", "5", 1u << DOIP_OPTION_INT | 1u << DOIP_OPTION_STRING},
+};
+
+START_TEST(minds_how_it_is_written)
+{
+    for (int type = DOIP_OPTION_STRING; type <= DOIP_OPTION_BOOL; type++) {
+        char reason[256] = "";
+        doip_setting settings[] = {
+            {writings[_i].name, writings[_i].value, "doipd.conf:7", (doip_option_type)type}, {.name = NULL}};
+        doip_options *options =
+            doip_options_new(&descriptor, "s", "/", settings, reason, sizeof reason);
+
+        ck_assert_int_eq(options != NULL, (writings[_i].takes >> type) & 1);
+        ck_assert(options != NULL || strstr(reason, "doipd.conf:7: option `") != NULL);
+        doip_options_free(&options);
+    }
+}
+END_TEST
+
 START_TEST(fits_the_reason)
 {
     for (size_t size = 0; size < 120; size++) {
@@ -139,7 +167,7 @@ END_TEST
 
 START_TEST(knows_handlers_without_options)
 {
-    doip_setting settings[] = {{"a", "b", NULL}, {NULL, NULL, NULL}};
+    doip_setting settings[] = {{"a", "b", NULL, 0}, {.name = NULL}};
     char reason[256] = "";
     doip_options *options = doip_options_new(&plain, "s", "/", settings, reason, sizeof reason);
 
@@ -193,6 +221,7 @@ suite(void)
     tcase_add_test(cases, takes_the_last_setting);
     tcase_add_loop_test(cases, reads_sizes, 0, COUNT_OF(sizes));
     tcase_add_loop_test(cases, refuses, 0, COUNT_OF(refused));
+    tcase_add_loop_test(cases, minds_how_it_is_written, 0, COUNT_OF(writings));
     tcase_add_test(cases, fits_the_reason);
     tcase_add_test(cases, knows_handlers_without_options);
     tcase_add_test(cases, refuses_a_bad_table);

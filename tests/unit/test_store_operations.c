@@ -239,7 +239,7 @@ END_TEST
 
 START_TEST(says_why_it_cannot_open)
 {
-    const doip_setting settings[] = {{"root", "/dev/null/store", NULL}, {NULL, NULL, NULL}};
+    const doip_setting settings[] = {{"root", "/dev/null/store", NULL, 0}, {.name = NULL}};
     char reason[300];
     void *none = NULL;
     doip_options *wrong =

@@ -17,7 +17,7 @@ static inline void
 open_store(const char *prefix)
 {
     const doip_setting settings[] = {
-        {"root", scratch_root, NULL}, {"prefix", prefix, NULL}, {NULL, NULL, NULL}};
+        {"root", scratch_root, NULL, 0}, {"prefix", prefix, NULL, 0}, {.name = NULL}};
     char reason[300];
 
     options =
