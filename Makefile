@@ -227,7 +227,7 @@ $(UNIT): $(B)/%: $(B)/obj/%.o
 put = install -m $(1) $(2) '$(3).new' && mv -f '$(3).new' '$(3)'
 # Files of the tree name the paths that PREFIX=/usr gives; installed ones name the paths of this installation.
 place = sed -e 's,/etc/doipd,$(configdir),g' -e 's,/usr/lib/doipd,$(libdir)/doipd,g' \
-    -e 's,/var/lib/doipd,$(statedir),g' -e 's,ReadWritePaths=-/var/lib,ReadWritePaths=-$(dir $(statedir)),' \
+    -e 's,/var/lib/doipd,$(statedir),g' -e 's,ReadWritePaths=-/var/lib,ReadWritePaths=-$(patsubst %/,%,$(dir $(statedir))),' \
     -e 's,/usr/sbin/doipd,$(sbindir)/doipd,g' $(1) | $(call put,644,/dev/stdin,$(2))
 D = $(DESTDIR)
 pages := $(wildcard man/*.[1-9])

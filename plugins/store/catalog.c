@@ -1,6 +1,6 @@
 /*
- * Objects in the catalog (catalog.h): reading them as JSON, and writing them. In each worker
- * process, from any thread.
+ * Objects in the catalog (catalog.h): reading them as JSON. In each worker process, from any
+ * thread.
  */
 #include "catalog.h"
 
@@ -8,9 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-#include "words.h"
 
 /* ------------------------------------------------------------------ columns */
 
@@ -32,9 +29,8 @@ column_string(sqlite3_stmt *statement, int column, json_t *object, const char *k
                json_stringn_nocheck(text, (size_t)sqlite3_column_bytes(statement, column))) == 0;
 }
 
-/* A column of JSON text; NULL where it is NULL, or does not parse (latched). */
-static json_t *
-column_json(struct connection *connection, sqlite3_stmt *statement, int column)
+json_t *
+catalog_json(struct connection *connection, sqlite3_stmt *statement, int column)
 {
     const char *text = column_text(statement, column);
     char reason[128], message[256];
@@ -51,20 +47,27 @@ column_json(struct connection *connection, sqlite3_stmt *statement, int column)
     return value;
 }
 
-/* Puts a column of JSON text into `object` as its attributes. */
+/* Puts a column of JSON text into `object` as its attributes, with one more that the store keeps
+ * (`value` is taken over; NULL: none). */
 static bool
 column_attributes(struct connection *connection, sqlite3_stmt *statement, int column,
-                  json_t *object)
+                  json_t *object, const char *key, json_t *value)
 {
-    json_t *attributes = column_json(connection, statement, column);
+    json_t *attributes = catalog_json(connection, statement, column);
 
-    if (attributes == NULL)
+    if (attributes == NULL && value == NULL)
         return !connection->failed;
+    if (attributes == NULL)
+        attributes = json_object();
+    if (value != NULL && json_object_set_new(attributes, key, value) != 0) {
+        json_decref(attributes);
+        return false;
+    }
     return json_object_set_new(object, "attributes", attributes) == 0;
 }
 
-static void
-column_blob(sqlite3_stmt *statement, int column, struct blob *blob)
+void
+catalog_sha256(sqlite3_stmt *statement, int column, struct blob *blob)
 {
     memset(blob, 0, sizeof(*blob));
     if (sqlite3_column_bytes(statement, column) == (int)sizeof(blob->sha256))
@@ -74,17 +77,24 @@ column_blob(sqlite3_stmt *statement, int column, struct blob *blob)
 
 /* ------------------------------------------------------------------ reading */
 
-enum { OBJECT_NUMBER, OBJECT_ID, OBJECT_TYPE, OBJECT_ATTRIBUTES };
+enum {
+    OBJECT_VERSION = CATALOG_ATTRIBUTES + 1,
+    OBJECT_CREATED_ON,
+    OBJECT_CREATED_BY,
+    OBJECT_MODIFIED_ON,
+    OBJECT_MODIFIED_BY
+};
 enum { ELEMENT_ID, ELEMENT_TYPE, ELEMENT_ATTRIBUTES, ELEMENT_LENGTH, ELEMENT_SHA256 };
 
 int64_t
-catalog_find(struct connection *connection, const char *id)
+catalog_find(struct connection *connection, const char *id, int64_t *version)
 {
     sqlite3_stmt *statement = connection_query(connection, SQL_FIND, "s", id);
     int64_t number = 0;
 
     if (connection_step(connection, statement) == 1) {
         number = sqlite3_column_int64(statement, 0);
+        *version = sqlite3_column_int64(statement, 1);
         sqlite3_reset(statement);
     }
     return number;
@@ -104,17 +114,26 @@ serialization(struct connection *connection, json_t *value, bool good)
 static json_t *
 element_json(struct connection *connection, sqlite3_stmt *statement)
 {
-    json_t *element = json_object();
+    json_t *element = json_object(), *digest = NULL;
     bool good = element != NULL && column_string(statement, ELEMENT_ID, element, "id") &&
                 column_string(statement, ELEMENT_TYPE, element, "type");
 
-    if (good && sqlite3_column_type(statement, ELEMENT_LENGTH) != SQLITE_NULL)
+    if (good && sqlite3_column_type(statement, ELEMENT_LENGTH) != SQLITE_NULL) {
+        struct blob blob;
+
+        catalog_sha256(statement, ELEMENT_SHA256, &blob);
+        digest = json_string(blob.name);
         good =
+            digest != NULL &&
             json_object_set_new(element, "length",
                                 json_integer(sqlite3_column_int64(statement, ELEMENT_LENGTH))) == 0;
-    return serialization(connection, element,
-                         good &&
-                             column_attributes(connection, statement, ELEMENT_ATTRIBUTES, element));
+    }
+    if (good)
+        good = column_attributes(connection, statement, ELEMENT_ATTRIBUTES, element,
+                                 CATALOG_DIGEST, digest);
+    else
+        json_decref(digest);
+    return serialization(connection, element, good);
 }
 
 static bool
@@ -134,6 +153,36 @@ object_elements(struct connection *connection, int64_t number, json_t *object)
     return row == 0;
 }
 
+/* What the store itself knows of the object; NULL: memory is short. */
+static json_t *
+object_metadata(sqlite3_stmt *statement)
+{
+    json_t *metadata = json_object();
+
+    if (json_object_set_new(metadata, "createdOn",
+                            json_integer(sqlite3_column_int64(statement, OBJECT_CREATED_ON))) ==
+            0 &&
+        column_string(statement, OBJECT_CREATED_BY, metadata, "createdBy") &&
+        json_object_set_new(metadata, "modifiedOn",
+                            json_integer(sqlite3_column_int64(statement, OBJECT_MODIFIED_ON))) ==
+            0 &&
+        column_string(statement, OBJECT_MODIFIED_BY, metadata, "modifiedBy") &&
+        json_object_set_new(metadata, "version",
+                            json_integer(sqlite3_column_int64(statement, OBJECT_VERSION))) == 0)
+        return metadata;
+    json_decref(metadata);
+    return NULL;
+}
+
+static bool
+object_attributes(struct connection *connection, sqlite3_stmt *statement, json_t *object)
+{
+    json_t *metadata = object_metadata(statement);
+
+    return metadata != NULL && column_attributes(connection, statement, CATALOG_ATTRIBUTES, object,
+                                                 CATALOG_METADATA, metadata);
+}
+
 json_t *
 catalog_object(struct connection *connection, int64_t number)
 {
@@ -144,9 +193,9 @@ catalog_object(struct connection *connection, int64_t number)
     if (connection_step(connection, statement) != 1)
         return NULL;
     object = json_object();
-    good = object != NULL && column_string(statement, OBJECT_ID, object, "id") &&
-           column_string(statement, OBJECT_TYPE, object, "type") &&
-           column_attributes(connection, statement, OBJECT_ATTRIBUTES, object);
+    good = object != NULL && column_string(statement, CATALOG_ID, object, "id") &&
+           column_string(statement, CATALOG_TYPE, object, "type") &&
+           object_attributes(connection, statement, object);
     sqlite3_reset(statement);
     return serialization(connection, object, good && object_elements(connection, number, object));
 }
@@ -168,7 +217,7 @@ catalog_id(struct connection *connection, int64_t number)
 static void
 element_blob(sqlite3_stmt *statement, struct blob *blob)
 {
-    column_blob(statement, ELEMENT_SHA256, blob);
+    catalog_sha256(statement, ELEMENT_SHA256, blob);
     blob->length = (uint64_t)sqlite3_column_int64(statement, ELEMENT_LENGTH);
 }
 
@@ -220,157 +269,4 @@ catalog_data_free(struct catalog_data **list, size_t count)
         free((*list)[i].id);
     free(*list);
     *list = NULL;
-}
-
-/* ------------------------------------------------------------------ writing */
-
-static int64_t
-now(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_REALTIME, &time);
-    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
-}
-
-/* The object's `attributes` as text, the caller's; NULL where it has none. */
-static char *
-attributes_text(struct connection *connection, const json_t *object)
-{
-    const json_t *attributes = json_object_get(object, "attributes");
-    char *text = NULL;
-
-    if (attributes != NULL && (text = doip_json_text(attributes, NULL)) == NULL)
-        connection_fail(connection, "memory is short");
-    return text;
-}
-
-/* Puts the words of the object, as it stands in the catalog now, into the index, or takes them out.
- */
-static void
-catalog_words(struct connection *connection, int64_t number, enum sql how)
-{
-    sqlite3_stmt *statement = connection_query(connection, SQL_OBJECT, "i", number);
-    json_t *attributes;
-    char *text;
-
-    if (connection_step(connection, statement) != 1)
-        return;
-    attributes = column_json(connection, statement, OBJECT_ATTRIBUTES);
-    text = words_text(column_text(statement, OBJECT_ID), column_text(statement, OBJECT_TYPE),
-                      attributes);
-    sqlite3_reset(statement);
-    if (text == NULL)
-        connection_fail(connection, "memory is short");
-    connection_run(connection, how, "is", number, text);
-    json_decref(attributes);
-    free(text);
-}
-
-/* Writes one element: what is not given stays as it is. */
-static void
-catalog_put_element(struct connection *connection, int64_t number, const json_t *element,
-                    const json_t *blobs)
-{
-    const char *id = json_string_value(json_object_get(element, "id"));
-    const char *type = json_string_value(json_object_get(element, "type"));
-    int64_t blob = json_integer_value(json_object_get(blobs, id));
-    char *attributes = attributes_text(connection, element);
-
-    if (connection_run(connection, SQL_ELEMENT_CHANGE, "isssn", number, id, type, attributes,
-                       blob) &&
-        connection_changes(connection) == 0)
-        connection_run(connection, SQL_ELEMENT_ADD, "isssn", number, id, type, attributes, blob);
-    free(attributes);
-}
-
-static void
-catalog_put_elements(struct connection *connection, int64_t number, const json_t *object,
-                     const json_t *blobs)
-{
-    const json_t *elements = json_object_get(object, "elements");
-    json_t *element;
-    size_t i;
-
-    json_array_foreach(elements, i, element)
-        catalog_put_element(connection, number, element, blobs);
-}
-
-int64_t
-catalog_add(struct connection *connection, const char *id, const json_t *object,
-            const json_t *blobs, const char *client)
-{
-    const char *type = json_string_value(json_object_get(object, "type"));
-    char *attributes = attributes_text(connection, object);
-    int64_t number = 0;
-
-    if (connection_run(connection, SQL_OBJECT_ADD, "sssis", id, type, attributes, now(), client)) {
-        number = connection_rowid(connection);
-        catalog_words(connection, number, SQL_WORDS_ADD);
-        catalog_put_elements(connection, number, object, blobs);
-    }
-    free(attributes);
-    return number;
-}
-
-void
-catalog_change(struct connection *connection, int64_t number, const json_t *object,
-               const json_t *blobs, const char *client)
-{
-    const char *type = json_string_value(json_object_get(object, "type"));
-    char *attributes = attributes_text(connection, object);
-    bool words = type != NULL || attributes != NULL;
-
-    if (words)
-        catalog_words(connection, number, SQL_WORDS_REMOVE);
-    connection_run(connection, SQL_OBJECT_CHANGE, "issis", number, type, attributes, now(), client);
-    if (words)
-        catalog_words(connection, number, SQL_WORDS_ADD);
-    catalog_put_elements(connection, number, object, blobs);
-    free(attributes);
-}
-
-void
-catalog_remove(struct connection *connection, int64_t number)
-{
-    catalog_words(connection, number, SQL_WORDS_REMOVE);
-    connection_run(connection, SQL_ELEMENTS_REMOVE, "i", number);
-    connection_run(connection, SQL_OBJECT_REMOVE, "i", number);
-}
-
-/* ------------------------------------------------------------------ blobs */
-
-int64_t
-catalog_blob(struct connection *connection, const struct blob *blob)
-{
-    sqlite3_stmt *statement;
-    int64_t number = 0;
-
-    connection_run(connection, SQL_BLOB_ADD, "hi", blob->sha256, (int64_t)blob->length);
-    statement = connection_query(connection, SQL_BLOB_FIND, "h", blob->sha256);
-    if (connection_step(connection, statement) == 1) {
-        number = sqlite3_column_int64(statement, 0);
-        sqlite3_reset(statement);
-    }
-    return number;
-}
-
-size_t
-catalog_garbage(struct connection *connection, struct catalog_garbage *list, size_t most)
-{
-    sqlite3_stmt *statement = connection_query(connection, SQL_GARBAGE, "i", (int64_t)most);
-    size_t count = 0;
-
-    while (count < most && connection_step(connection, statement) == 1) {
-        list[count].number = sqlite3_column_int64(statement, 0);
-        column_blob(statement, 1, &list[count++].blob);
-    }
-    sqlite3_reset(statement);
-    return count;
-}
-
-void
-catalog_forget(struct connection *connection, int64_t number)
-{
-    connection_run(connection, SQL_BLOB_REMOVE, "i", number);
 }

@@ -9,8 +9,21 @@
 #include "blobs.h"
 #include "connection.h"
 
-/* The number of the object, 0 where there is none (or the connection failed). */
-int64_t catalog_find(struct connection *connection, const char *id);
+/* What the store keeps among the attributes of every object, and of every element with data. What
+ * clients send there is passed over. */
+#define CATALOG_METADATA "metadata"
+#define CATALOG_DIGEST "sha256"
+
+/* The columns of SQL_OBJECT that more than catalog.c reads. */
+enum { CATALOG_NUMBER, CATALOG_ID, CATALOG_TYPE, CATALOG_ATTRIBUTES };
+
+/* A column of JSON text; NULL where it is NULL, or does not parse (latched). */
+json_t *catalog_json(struct connection *connection, sqlite3_stmt *statement, int column);
+/* Sets the SHA-256 and the name of *blob from a column, all else to zero. */
+void catalog_sha256(sqlite3_stmt *statement, int column, struct blob *blob);
+
+/* The number of the object and its version; 0 where there is none (or the connection failed). */
+int64_t catalog_find(struct connection *connection, const char *id, int64_t *version);
 
 /* Its default serialization, a new reference; NULL where there is none (or failed). */
 json_t *catalog_object(struct connection *connection, int64_t number);
@@ -30,11 +43,11 @@ bool catalog_data(struct connection *connection, int64_t number, struct catalog_
 void catalog_data_free(struct catalog_data **list, size_t count);
 
 /* A new object, or what `object` gives to the one of that number. `blobs` maps element ids to
- * numbers of catalog_blob(). */
+ * numbers of catalog_blob(); `drop` (may be NULL) lists ids of elements to be removed first. */
 int64_t catalog_add(struct connection *connection, const char *id, const json_t *object,
                     const json_t *blobs, const char *client);
 void catalog_change(struct connection *connection, int64_t number, const json_t *object,
-                    const json_t *blobs, const char *client);
+                    const json_t *blobs, const json_t *drop, const char *client);
 void catalog_remove(struct connection *connection, int64_t number);
 
 /* The number of those bytes, which are garbage until an element points to them. */

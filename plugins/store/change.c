@@ -120,38 +120,60 @@ change_blobs(struct repository_change *change, struct connection *connection)
     return blobs;
 }
 
-/* Under the write lock: what a create (number 0) or an update writes, and what then stands in the
- * catalog. */
+/* What is to be written: a create (no terms) or an update. */
+struct writing {
+    const char *id;
+    const json_t *object;
+    const struct repository_terms *terms; /* NULL: create */
+};
+
+/* Under the write lock: writes it, and gives what then stands in the catalog. */
 static json_t *
 change_write(struct repository_change *change, struct connection *connection, int64_t number,
-             const char *id, const json_t *object)
+             const struct writing *writing)
 {
     json_t *blobs = change_blobs(change, connection);
 
-    if (number == 0)
-        number = catalog_add(connection, id, object, blobs, change->client);
+    if (writing->terms == NULL)
+        number = catalog_add(connection, writing->id, writing->object, blobs, change->client);
     else
-        catalog_change(connection, number, object, blobs, change->client);
+        catalog_change(connection, number, writing->object, blobs, writing->terms->drop,
+                       change->client);
     json_decref(blobs);
     return catalog_object(connection, number);
 }
 
+/* Under the write lock: whether it can be written to what is there. */
 static int
-change_transaction(struct repository_change *change, bool create, const char *id,
-                   const json_t *object, json_t **stored, struct failure *failure)
+change_check(const struct writing *writing, int64_t number, int64_t version,
+             struct failure *failure)
+{
+    if (writing->terms == NULL)
+        return number == 0 ? REPOSITORY_OK : REPOSITORY_TAKEN;
+    if (number == 0)
+        return REPOSITORY_UNKNOWN;
+    return repository_expect(writing->id, version, writing->terms->version, failure);
+}
+
+static int
+change_transaction(struct repository_change *change, const struct writing *writing,
+                   json_t **stored, struct failure *failure)
 {
     struct connection *connection = database_writer(change->repository->database, failure);
-    int64_t number;
+    int64_t number, version;
     int status;
 
     if (connection == NULL)
         return REPOSITORY_FAILED;
-    number = catalog_find(connection, id);
-    if (connection_status(connection, failure) == REPOSITORY_OK && create != (number == 0)) {
+    number = catalog_find(connection, writing->id, &version);
+    status = connection_status(connection, failure);
+    if (status == REPOSITORY_OK)
+        status = change_check(writing, number, version, failure);
+    if (status != REPOSITORY_OK) {
         database_rollback(&connection);
-        return create ? REPOSITORY_TAKEN : REPOSITORY_UNKNOWN;
+        return status;
     }
-    *stored = change_write(change, connection, number, id, object);
+    *stored = change_write(change, connection, number, writing);
     status = database_commit(&connection, failure);
     if (status != REPOSITORY_OK) {
         json_decref(*stored);
@@ -161,18 +183,18 @@ change_transaction(struct repository_change *change, bool create, const char *id
 }
 
 static int
-change_commit(struct repository_change *change, bool create, const char *id, const json_t *object,
-              json_t **stored, struct failure *failure)
+change_commit(struct repository_change *change, const struct writing *writing, json_t **stored,
+              struct failure *failure)
 {
     struct repository *repository = change->repository;
     int status = change_publish(change, failure);
 
     *stored = NULL;
     if (status == REPOSITORY_OK)
-        status = change_transaction(change, create, id, object, stored, failure);
+        status = change_transaction(change, writing, stored, failure);
     if (status != REPOSITORY_OK)
         repository_abandon(repository, &change->stage);
-    else if (!create || atomic_load(&repository->untidy))
+    else if (writing->terms != NULL || atomic_load(&repository->untidy))
         repository_sweep(repository);
     return status;
 }
@@ -181,12 +203,16 @@ int
 repository_create(struct repository_change *change, const char *id, const json_t *object,
                   json_t **stored, struct failure *failure)
 {
-    return change_commit(change, true, id, object, stored, failure);
+    const struct writing writing = {.id = id, .object = object};
+
+    return change_commit(change, &writing, stored, failure);
 }
 
 int
 repository_update(struct repository_change *change, const char *id, const json_t *object,
-                  json_t **stored, struct failure *failure)
+                  const struct repository_terms *terms, json_t **stored, struct failure *failure)
 {
-    return change_commit(change, false, id, object, stored, failure);
+    const struct writing writing = {.id = id, .object = object, .terms = terms};
+
+    return change_commit(change, &writing, stored, failure);
 }

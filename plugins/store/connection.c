@@ -199,7 +199,8 @@ connection_new(const char *path, const char *setup, struct failure *failure)
     }
     if (sqlite3_open_v2(path, &connection->handle, flags, NULL) != SQLITE_OK)
         connection_fail_sqlite(connection);
-    sqlite3_busy_timeout(connection->handle, BUSY_MS);
+    else
+        sqlite3_busy_timeout(connection->handle, BUSY_MS);
     connection_execute(connection, setup);
     if (connection_status(connection, failure) != REPOSITORY_OK)
         connection_free(&connection);

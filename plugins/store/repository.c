@@ -30,6 +30,16 @@ repository_missing(const struct blob *blob, int error, struct failure *failure)
     return failure_set(failure, "element bytes %s can't be read: %s", blob->name, strerror(error));
 }
 
+int
+repository_expect(const char *id, int64_t version, int64_t wanted, struct failure *failure)
+{
+    if (wanted == REPOSITORY_ANY_VERSION || wanted == version)
+        return REPOSITORY_OK;
+    failure_set(failure, "The object '%s' has version %lld, not %lld as 'ifVersion' demands.", id,
+                (long long)version, (long long)wanted);
+    return REPOSITORY_REFUSED;
+}
+
 /* ------------------------------------------------------------------ opening */
 
 struct repository *
@@ -74,14 +84,14 @@ repository_close(struct repository **repository)
  * without. */
 static int
 repository_find(struct repository *repository, const char *id, struct connection **connection,
-                int64_t *number, struct failure *failure)
+                int64_t *number, int64_t *version, struct failure *failure)
 {
     int status;
 
     *connection = database_reader(repository->database, failure);
     if (*connection == NULL)
         return REPOSITORY_FAILED;
-    *number = catalog_find(*connection, id);
+    *number = catalog_find(*connection, id, version);
     if (*number != 0)
         return REPOSITORY_OK;
     status = connection_status(*connection, failure);
@@ -90,15 +100,17 @@ repository_find(struct repository *repository, const char *id, struct connection
 }
 
 int
-repository_exists(struct repository *repository, const char *id, struct failure *failure)
+repository_exists(struct repository *repository, const char *id, int64_t version,
+                  struct failure *failure)
 {
     struct connection *connection;
-    int64_t number;
-    int status = repository_find(repository, id, &connection, &number, failure);
+    int64_t number, is;
+    int status = repository_find(repository, id, &connection, &number, &is, failure);
 
-    if (status == REPOSITORY_OK)
-        database_release(&connection);
-    return status;
+    if (status != REPOSITORY_OK)
+        return status;
+    database_release(&connection);
+    return repository_expect(id, is, version, failure);
 }
 
 int
@@ -106,8 +118,8 @@ repository_object(struct repository *repository, const char *id, json_t **object
                   struct failure *failure)
 {
     struct connection *connection;
-    int64_t number;
-    int status = repository_find(repository, id, &connection, &number, failure);
+    int64_t number, version;
+    int status = repository_find(repository, id, &connection, &number, &version, failure);
 
     if (status != REPOSITORY_OK)
         return status;
@@ -123,8 +135,8 @@ element_look(struct repository *repository, const char *id, const char *element_
              json_t **element, bool *data, struct blob *blob, struct failure *failure)
 {
     struct connection *connection;
-    int64_t number;
-    int status = repository_find(repository, id, &connection, &number, failure);
+    int64_t number, version;
+    int status = repository_find(repository, id, &connection, &number, &version, failure);
 
     if (status != REPOSITORY_OK)
         return status;
@@ -169,19 +181,22 @@ repository_element(struct repository *repository, const char *id, const char *el
 /* ------------------------------------------------------------------ deleting */
 
 int
-repository_delete(struct repository *repository, const char *id, struct failure *failure)
+repository_delete(struct repository *repository, const char *id, int64_t version,
+                  struct failure *failure)
 {
     struct connection *connection = database_writer(repository->database, failure);
-    int64_t number;
+    int64_t number, is;
     int status;
 
     if (connection == NULL)
         return REPOSITORY_FAILED;
-    number = catalog_find(connection, id);
-    if (number == 0) {
-        status = connection_status(connection, failure);
+    number = catalog_find(connection, id, &is);
+    status = connection_status(connection, failure);
+    if (status == REPOSITORY_OK)
+        status = number == 0 ? REPOSITORY_UNKNOWN : repository_expect(id, is, version, failure);
+    if (status != REPOSITORY_OK) {
         database_rollback(&connection);
-        return status == REPOSITORY_OK ? REPOSITORY_UNKNOWN : status;
+        return status;
     }
     catalog_remove(connection, number);
     status = database_commit(&connection, failure);

@@ -16,7 +16,7 @@
 
 #include "query.h"
 
-/* Why a call gave REPOSITORY_FAILED, in words for a client and an operator alike. */
+/* Why a call gave REPOSITORY_FAILED or _REFUSED, in words for a client and an operator alike. */
 struct failure {
     char text[512];
 };
@@ -30,7 +30,11 @@ enum repository_status {
     REPOSITORY_OK = 0,
     REPOSITORY_UNKNOWN, /* no object (or no element) of that id */
     REPOSITORY_TAKEN,   /* create: the id is in use */
+    REPOSITORY_REFUSED, /* the client asked for what can't be; see the struct failure */
 };
+
+/* The version of an object that a client expects, where it does not say. */
+#define REPOSITORY_ANY_VERSION INT64_MIN
 
 struct repository;
 
@@ -65,16 +69,25 @@ int repository_stage_end(struct repository_change *change, struct failure *failu
  */
 int repository_create(struct repository_change *change, const char *id, const json_t *object,
                       json_t **stored, struct failure *failure);
-/* Commits it to the object `id`: what `object` leaves out stays (protocol section 6). OK, UNKNOWN
- * or FAILED. */
+/* What an update wants beside its object. */
+struct repository_terms {
+    int64_t version;    /* that the object must have */
+    const json_t *drop; /* array of ids of elements to be removed; NULL: none */
+};
+
+/* Commits it to the object `id`: what `object` leaves out stays (protocol section 6). OK, UNKNOWN,
+ * REFUSED (another version) or FAILED. */
 int repository_update(struct repository_change *change, const char *id, const json_t *object,
-                      json_t **stored, struct failure *failure);
+                      const struct repository_terms *terms, json_t **stored,
+                      struct failure *failure);
 
-/* OK, UNKNOWN or FAILED. */
-int repository_delete(struct repository *repository, const char *id, struct failure *failure);
+/* OK, UNKNOWN, REFUSED (another version) or FAILED. */
+int repository_delete(struct repository *repository, const char *id, int64_t version,
+                      struct failure *failure);
 
-/* Whether there is such an object: OK, UNKNOWN or FAILED. */
-int repository_exists(struct repository *repository, const char *id, struct failure *failure);
+/* Whether there is such an object, of that version: OK, UNKNOWN, REFUSED or FAILED. */
+int repository_exists(struct repository *repository, const char *id, int64_t version,
+                      struct failure *failure);
 /* Its default serialization, the caller's. */
 int repository_object(struct repository *repository, const char *id, json_t **object,
                       struct failure *failure);

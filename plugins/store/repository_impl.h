@@ -25,6 +25,9 @@ struct repository {
 /* Says that bytes that the catalog has are not on disk. */
 int repository_missing(const struct blob *blob, int error, struct failure *failure);
 
+/* OK, or REFUSED when a client wanted another version than there is. */
+int repository_expect(const char *id, int64_t version, int64_t wanted, struct failure *failure);
+
 /* Removes the bytes that nothing points to any more. Failures only leave them for the next time. */
 void repository_sweep(struct repository *repository);
 /* Takes care of what dead processes left, then sweeps. */

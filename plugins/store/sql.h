@@ -6,9 +6,9 @@
  * The schema's version is in `PRAGMA user_version`. A change here that an older catalog does not
  * have needs a new version and a migration in database.c.
  *
- *   object    One row per object; `attributes` is JSON text as it will be sent (NULL: none).
- *             version, created_* and modified_* (milliseconds since 1970) are kept from the
- *             start, though nothing shows them yet.
+ *   object    One row per object; `attributes` is JSON text as it will be sent (NULL: none), but
+ *             for `metadata`, which is made of version, created_* and modified_* (milliseconds
+ *             since 1970).
  *   element   Its elements in their order; `blob` NULL: no data.
  *   blob      Element bytes by content, stored once each; `uses` counts the elements that point
  *             to it (the triggers keep it). A row without uses is garbage: its file goes first,
@@ -72,7 +72,9 @@
 #define SQL_CONNECTION "PRAGMA synchronous = FULL; PRAGMA cache_size = -1024;"
 #define SQL_CONNECTION_READER SQL_CONNECTION "PRAGMA query_only = ON;"
 
-#define SQL_OBJECT_COLUMNS "SELECT number, id, type, attributes FROM object"
+#define SQL_OBJECT_COLUMNS                                                     \
+    "SELECT number, id, type, attributes, version, created_on, created_by," \
+    " modified_on, modified_by FROM object"
 #define SQL_ELEMENT_COLUMNS                                 \
     "SELECT e.id, e.type, e.attributes, b.length, b.sha256" \
     " FROM element e LEFT JOIN blob b ON b.number = e.blob WHERE e.object = ?"
@@ -84,7 +86,7 @@
     X(COMMIT, "COMMIT")                                                                      \
     X(ROLLBACK, "ROLLBACK")                                                                  \
     X(USER_VERSION, "PRAGMA user_version")                                                   \
-    X(FIND, "SELECT number FROM object WHERE id = ?")                                        \
+    X(FIND, "SELECT number, version FROM object WHERE id = ?")                               \
     X(ID, "SELECT id FROM object WHERE number = ?")                                          \
     X(OBJECT, SQL_OBJECT_COLUMNS " WHERE number = ?")                                        \
     X(ELEMENTS, SQL_ELEMENT_COLUMNS " ORDER BY e.ordinal")                                   \
@@ -103,6 +105,7 @@
     X(ELEMENT_CHANGE,                                                                        \
       "UPDATE element SET type = coalesce(?3, type), attributes = coalesce(?4, attributes)," \
       " blob = coalesce(?5, blob) WHERE object = ?1 AND id = ?2")                            \
+    X(ELEMENT_REMOVE, "DELETE FROM element WHERE object = ? AND id = ?")                     \
     X(ELEMENTS_REMOVE, "DELETE FROM element WHERE object = ?")                               \
     X(BLOB_FIND, "SELECT number FROM blob WHERE sha256 = ?")                                 \
     X(BLOB_ADD, "INSERT INTO blob (sha256, length) VALUES (?, ?) ON CONFLICT DO NOTHING")    \

@@ -113,6 +113,8 @@ store_fail(doip_request *request, doip_response *response, int status,
     if (status == REPOSITORY_UNKNOWN)
         return doip_fail(response, DOIP_STATUS_UNKNOWN_OBJECT, "There is no object '%s'.",
                          doip_request_target(request));
+    if (status == REPOSITORY_REFUSED)
+        return doip_fail_invalid(response, "%s", failure->text);
     return doip_fail(response, DOIP_STATUS_ERROR, "The repository can't do that now: %s.",
                      failure->text);
 }
@@ -127,7 +129,8 @@ list(doip_request *request, doip_response *response)
 
     if (doip_request_to_service(request))
         return DOIP_DECLINED;
-    status = repository_exists(store->repository, doip_request_target(request), &failure);
+    status = repository_exists(store->repository, doip_request_target(request),
+                               REPOSITORY_ANY_VERSION, &failure);
     return status == REPOSITORY_OK ? DOIP_DECLINED
                                    : store_fail(request, response, status, &failure);
 }

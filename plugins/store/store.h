@@ -14,7 +14,7 @@ struct store {
     const char *prefix; /* of minted ids */
 };
 
-/* Fails the request by what the repository said: 104, 105 or 500. */
+/* Fails the request by what the repository said: 104, 101 or 500. */
 doip_result store_fail(doip_request *request, doip_response *response, int status,
                        const struct failure *failure);
 

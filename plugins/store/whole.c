@@ -66,12 +66,12 @@ static int
 whole_look(struct repository_whole *whole, const char *id, struct failure *failure)
 {
     struct connection *connection = database_reader(whole->repository->database, failure);
-    int64_t number;
+    int64_t number, version;
     int status;
 
     if (connection == NULL)
         return REPOSITORY_FAILED;
-    number = catalog_find(connection, id);
+    number = catalog_find(connection, id, &version);
     if (number != 0) {
         whole->object = catalog_object(connection, number);
         catalog_data(connection, number, &whole->list, &whole->count);

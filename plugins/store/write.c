@@ -79,7 +79,7 @@ create_check(doip_request *request, doip_response *response, const char *id)
         return DOIP_OK;
     if (strcmp(id, doip_request_service(request)) == 0)
         return create_taken(response, id);
-    status = repository_exists(store->repository, id, &failure);
+    status = repository_exists(store->repository, id, REPOSITORY_ANY_VERSION, &failure);
     if (status == REPOSITORY_UNKNOWN)
         return DOIP_OK;
     return status == REPOSITORY_OK ? create_taken(response, id)
@@ -145,8 +145,52 @@ create(doip_request *request, doip_response *response)
 
 /* ------------------------------------------------------------------ update and delete */
 
+/* The version that the request expects the object to have. */
 static doip_result
-update_check(doip_request *request, doip_response *response, const json_t *object)
+expected_version(doip_request *request, doip_response *response, int64_t *version)
+{
+    *version = REPOSITORY_ANY_VERSION;
+    if (doip_attribute_int(request, "ifVersion", version) != DOIP_OK)
+        return DOIP_FAILED;
+    if (*version != REPOSITORY_ANY_VERSION && *version < 1)
+        return doip_fail_invalid(response, "The attribute 'ifVersion' is %lld; versions count from 1.",
+                                 (long long)*version);
+    return DOIP_OK;
+}
+
+/* The elements that an update removes: ids of elements that the input does not give. */
+static doip_result
+update_drop(doip_request *request, doip_response *response, const json_t *object,
+            const json_t **drop)
+{
+    const json_t *list = json_object_get(doip_request_attributes(request), "elementsToDelete");
+    json_t *id;
+    size_t i;
+
+    if (list == NULL || json_is_null(list))
+        return DOIP_OK;
+    if (!json_is_array(list))
+        return doip_fail_invalid(response,
+                                 "The attribute 'elementsToDelete' is not an array of element ids.");
+    json_array_foreach(list, i, id)
+    {
+        if (!json_is_string(id))
+            return doip_fail_invalid(response,
+                                     "Item %zu of the attribute 'elementsToDelete' is not a string.",
+                                     i);
+        if (doip_object_element(object, json_string_value(id)) != NULL)
+            return doip_fail_invalid(
+                response, "The element '%s' is given in the input and in 'elementsToDelete'.",
+                json_string_value(id));
+    }
+    *drop = list;
+    return DOIP_OK;
+}
+
+/* What can be known before the bytes are read. */
+static doip_result
+update_check(doip_request *request, doip_response *response, const json_t *object,
+             struct repository_terms *terms)
 {
     const struct store *store = doip_state(request);
     const char *id = doip_object_id(object);
@@ -157,17 +201,21 @@ update_check(doip_request *request, doip_response *response, const json_t *objec
     if (id != NULL && strcmp(id, target) != 0)
         return doip_fail_invalid(
             response, "The id of the input, '%s', is not that of the target, '%s'.", id, target);
-    status = repository_exists(store->repository, target, &failure);
+    if (expected_version(request, response, &terms->version) != DOIP_OK ||
+        update_drop(request, response, object, &terms->drop) != DOIP_OK)
+        return DOIP_FAILED;
+    status = repository_exists(store->repository, target, terms->version, &failure);
     return status == REPOSITORY_OK ? DOIP_OK : store_fail(request, response, status, &failure);
 }
 
 static doip_result
 update_commit(doip_request *request, doip_response *response, struct repository_change *change,
-              json_t *object)
+              json_t *object, const struct repository_terms *terms)
 {
     struct failure failure;
     json_t *stored;
-    int status = repository_update(change, doip_request_target(request), object, &stored, &failure);
+    int status = repository_update(change, doip_request_target(request), object, terms, &stored,
+                                   &failure);
 
     return status == REPOSITORY_OK ? doip_respond_json(response, stored)
                                    : store_fail(request, response, status, &failure);
@@ -178,12 +226,13 @@ update(doip_request *request, doip_response *response)
 {
     const struct store *store = doip_state(request);
     json_t *object = doip_input_object(request, DOIP_OBJECT_TYPE_OPTIONAL);
+    struct repository_terms terms = {.drop = NULL};
     struct repository_change *change;
     doip_result result;
 
     if (object == NULL)
         return DOIP_FAILED;
-    result = update_check(request, response, object);
+    result = update_check(request, response, object, &terms);
     if (result != DOIP_OK)
         return result;
     change = repository_change_new(store->repository, doip_request_client(request));
@@ -191,7 +240,7 @@ update(doip_request *request, doip_response *response)
         return doip_fail(response, DOIP_STATUS_ERROR, "Memory is short.");
     result = stage_all(request, response, change);
     if (result == DOIP_OK)
-        result = update_commit(request, response, change, object);
+        result = update_commit(request, response, change, object, &terms);
     repository_change_free(&change);
     return result;
 }
@@ -200,10 +249,12 @@ DOIP_EXPORT doip_result delete (doip_request *request, doip_response *response)
 {
     const struct store *store = doip_state(request);
     struct failure failure;
+    int64_t version;
     int status;
 
-    if (doip_input_end(request) != DOIP_OK)
+    if (doip_input_end(request) != DOIP_OK ||
+        expected_version(request, response, &version) != DOIP_OK)
         return DOIP_FAILED;
-    status = repository_delete(store->repository, doip_request_target(request), &failure);
+    status = repository_delete(store->repository, doip_request_target(request), version, &failure);
     return status == REPOSITORY_OK ? DOIP_OK : store_fail(request, response, status, &failure);
 }

@@ -27,6 +27,8 @@ arm(struct acceptor *acceptor)
     struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.ptr = &acceptor->source};
 
     acceptor->armed = epoll_ctl(acceptor->worker->pool.epoll, EPOLL_CTL_ADD, acceptor->fd, &event) == 0;
+    if (!acceptor->armed)
+        acceptor->resume_at = clock_ms() + PAUSE_RESOURCES_MS;
 }
 
 static void
@@ -91,21 +93,32 @@ accepted(struct acceptor *acceptor, int fd, const struct sockaddr_storage *from,
 }
 
 static void
-acceptor_ready(struct source *source, uint32_t events)
+accept_one(struct acceptor *acceptor)
 {
-    struct acceptor *acceptor = (struct acceptor *)source;
     struct sockaddr_storage from;
     socklen_t length = sizeof from;
     int fd;
 
-    (void)events;
-    if (atomic_load(&acceptor->worker->draining))
-        return;
     fd = accept4(acceptor->fd, (struct sockaddr *)&from, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0)
         accept_failed(acceptor, errno);
     else
         accepted(acceptor, fd, &from, length);
+}
+
+/* Counted before the look at `draining`: a worker that drains waits for those that have looked before, and loses no connection. */
+static void
+acceptor_ready(struct source *source, uint32_t events)
+{
+    struct acceptor *acceptor = (struct acceptor *)source;
+    struct worker *worker = acceptor->worker;
+
+    (void)events;
+    atomic_fetch_add(&worker->accepting, 1);
+    if (!atomic_load(&worker->draining))
+        accept_one(acceptor);
+    if (atomic_fetch_sub(&worker->accepting, 1) == 1 && atomic_load(&worker->draining))
+        worker_wake(worker);
 }
 
 bool
@@ -162,5 +175,19 @@ acceptors_stop(struct worker *worker)
         pthread_mutex_lock(&acceptor->lock);
         disarm(acceptor);
         pthread_mutex_unlock(&acceptor->lock);
+    }
+}
+
+void
+acceptors_close(struct worker *worker)
+{
+    if (atomic_load(&worker->accepting) > 0)
+        return;
+    for (size_t i = 0; i < worker->acceptor_count; i++) {
+        struct acceptor *acceptor = &worker->acceptors[i];
+
+        if (acceptor->fd >= 0)
+            close(acceptor->fd);
+        acceptor->fd = -1;
     }
 }

@@ -25,7 +25,11 @@ bool acceptors_start(struct worker *worker);
 /* Arms those whose pause is over; gives the time of the next that is not, -1 for none. */
 int64_t acceptors_resume(struct worker *worker, int64_t now);
 
-/* Disarms all for good. */
+/* Disarms all for good; the worker is draining. */
 void acceptors_stop(struct worker *worker);
+
+/* After that: closes the sockets as soon as no thread has one in its hand, so that an address that nobody serves any more refuses
+ * connections instead of letting them wait. */
+void acceptors_close(struct worker *worker);
 
 #endif

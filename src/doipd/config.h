@@ -43,6 +43,7 @@ struct config {
     struct config_listen *listen;
     size_t listen_count;
     char *user;
+    bool user_assumed; /* it was not configured */
     char *state_directory;
     char *pid_file;
     struct {

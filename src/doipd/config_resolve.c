@@ -166,6 +166,7 @@ config_resolve(struct config *config, char *reason, size_t size)
 
     if (!check(&reader))
         return false;
+    config->user_assumed = !config_is_set(config, "user");
     resolve_id(config);
     resolve_address(config);
     resolve_processes(config);

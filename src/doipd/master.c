@@ -53,6 +53,9 @@ warn(const struct generation *generation)
 
     if (config->service.id_assumed)
         log_warning("service.id is not configured: serving as %s", config->service.id);
+    if (generation->account.stand_in)
+        log_warning("there is no user %s: the workers run as %s; make one (adduser --system --group %s), or set `user`",
+                    config->user, generation->account.name, config->user);
     if (generation->started_by_root && generation->account.uid == 0)
         log_warning("the workers run as root: set `user` to an account of their own");
 }

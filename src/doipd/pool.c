@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "log.h"
 #include "pool.h"
 
@@ -15,6 +16,7 @@ enum {
     THREADS_FIRST = 4,
     IDLE_MS = 10000, /* a thread beyond the first ones that waits so long ends */
     STACK_SIZE = 2 * 1024 * 1024,
+    COMPLAIN_MS = 1000,
 };
 
 struct start {
@@ -69,20 +71,31 @@ take_waiting(struct pool *pool)
     return waiting;
 }
 
-/* True when the pool can do without this thread, which has then left it. */
+/*
+ * True when the pool can do without this thread, which has then left it. Each that leaves joins the one before: so whoever joins the last
+ * knows that all are gone with what they had of their own, which a handler's library may have to take down.
+ */
 static bool
 retire_if_idle(struct pool *pool, int index, bool stopping)
 {
-    bool leave;
+    bool leave, join = false;
+    pthread_t before = pthread_self();
 
     pthread_mutex_lock(&pool->lock);
     leave = stopping || (pool->total > THREADS_FIRST && pool->total - pool->busy > 1);
     if (leave) {
+        join = pool->has_left;
+        if (join)
+            before = pool->left;
+        pool->has_left = true;
+        pool->left = pthread_self();
         pool->free_indexes[pool->free_count++] = index;
         if (--pool->total == 0)
             pthread_cond_signal(&pool->ended);
     }
     pthread_mutex_unlock(&pool->lock);
+    if (join)
+        pthread_join(before, NULL);
     return leave;
 }
 
@@ -110,6 +123,18 @@ thread_main(void *argument)
     }
 }
 
+/* Once a second: a busy pool tries with every request. */
+static void
+complain(struct pool *pool, int error)
+{
+    int64_t now = clock_ms();
+
+    if (now < pool->complain_at)
+        return;
+    pool->complain_at = now + COMPLAIN_MS;
+    log_warning("can't start a thread: %s; going on with %d", strerror(error), pool->total);
+}
+
 /* With the lock held. */
 static bool
 add_thread(struct pool *pool)
@@ -123,14 +148,13 @@ add_thread(struct pool *pool)
         start->pool = pool;
         start->index = pool->free_indexes[pool->free_count - 1];
         pthread_attr_init(&attributes);
-        pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
         pthread_attr_setstacksize(&attributes, STACK_SIZE);
         error = pthread_create(&thread, &attributes, thread_main, start);
         pthread_attr_destroy(&attributes);
     }
     if (error != 0) {
         free(start);
-        log_warning("can't start a thread: %s; going on with %d", strerror(error), pool->total);
+        complain(pool, error);
         return false;
     }
     pool->free_count--;
@@ -189,4 +213,7 @@ pool_stop(struct pool *pool)
     while (pool->total > 0)
         pthread_cond_wait(&pool->ended, &pool->lock);
     pthread_mutex_unlock(&pool->lock);
+    if (pool->has_left)
+        pthread_join(pool->left, NULL);
+    pool->has_left = false;
 }

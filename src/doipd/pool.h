@@ -36,6 +36,9 @@ struct pool {
     struct pool_waiting **last;
     int *free_indexes; /* of the scoreboard's thread parts */
     int free_count;
+    bool has_left;
+    pthread_t left;       /* the last thread that left, to be joined by the next one or by pool_stop() */
+    int64_t complain_at;  /* ms; of threads that can't be started */
 };
 
 bool pool_init(struct pool *pool, int threads_most, struct score_worker *score);
@@ -51,7 +54,7 @@ void pool_leave(struct pool *pool);
 /* The calling thread's part of the scoreboard. */
 struct score_thread *pool_score(void);
 
-/* Ends all threads, which must not be in handlers, and waits for that. */
+/* Ends all threads, which must not be in handlers, and waits until nothing of them runs: handlers may be unloaded then. */
 void pool_stop(struct pool *pool);
 
 #endif

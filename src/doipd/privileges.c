@@ -16,6 +16,8 @@
 
 enum { SPARE_DESCRIPTORS = 512 };
 
+#define STAND_IN "nobody"
+
 bool
 account_find(const struct config *config, struct account *account, char *reason, size_t size)
 {
@@ -26,8 +28,12 @@ account_find(const struct config *config, struct account *account, char *reason,
     account->gid = getegid();
     if (geteuid() != 0)
         return true;
-    errno = 0;
     entry = getpwnam(config->user);
+    /* An empty configuration runs, also where nothing was installed. */
+    if (entry == NULL && config->user_assumed) {
+        entry = getpwnam(STAND_IN);
+        account->stand_in = entry != NULL;
+    }
     if (entry == NULL) {
         snprintf(reason, size,
                  "user: there is no user \"%s\" for the workers to run as; make one (adduser --system --group %s), "

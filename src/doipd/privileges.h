@@ -16,6 +16,7 @@ struct account {
     uid_t uid;
     gid_t gid;
     char name[64];
+    bool stand_in; /* not the default user, who does not exist, but nobody */
 };
 
 /* Finds the account for `user`. False with the reason and what to do. */

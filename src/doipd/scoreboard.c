@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "clock.h"
 #include "scoreboard.h"
 
 enum { SHARE_SLACK = 16, ALTERNATE_STACK = 32768 };
@@ -62,13 +63,32 @@ scoreboard_above_share(const struct scoreboard *board, size_t worker)
     return accepting > 1 && mine > all / accepting + all / accepting / 8 + SHARE_SLACK;
 }
 
-static void
-copy_text(char *to, size_t size, const char *from)
-{
-    size_t length = strnlen(from, size - 1);
+/* ------------------------------------------------------------------ a thread's part */
 
-    memcpy(to, from, length);
-    to[length] = '\0';
+/* Each store releases: who sees a word also sees that the thread was not busy before it was written. */
+static void
+store_text(_Atomic(uint64_t) *words, size_t size, const char *text)
+{
+    size_t length = strnlen(text, size - 1);
+
+    for (size_t i = 0; i <= length / 8; i++) {
+        size_t left = length - i * 8;
+        uint64_t word = 0;
+
+        memcpy(&word, text + i * 8, left < 8 ? left : 8);
+        atomic_store_explicit(&words[i], word, memory_order_release);
+    }
+}
+
+static void
+load_text(const _Atomic(uint64_t) *words, char *text, size_t size)
+{
+    for (size_t i = 0; i < size / 8; i++) {
+        uint64_t word = atomic_load_explicit(&words[i], memory_order_acquire);
+
+        memcpy(text + i * 8, &word, 8);
+    }
+    text[size - 1] = '\0';
 }
 
 void
@@ -76,9 +96,10 @@ score_begin(struct score_thread *score, const char *handler, const char *operati
 {
     if (score == NULL)
         return;
-    copy_text(score->handler, sizeof score->handler, handler);
-    copy_text(score->operation, sizeof score->operation, operation);
-    copy_text(score->target, sizeof score->target, target);
+    store_text(score->handler, SCORE_HANDLER, handler);
+    store_text(score->operation, SCORE_OPERATION, operation);
+    store_text(score->target, SCORE_TARGET, target);
+    atomic_store_explicit(&score->began, clock_ms(), memory_order_release);
     atomic_store_explicit(&score->busy, true, memory_order_release);
 }
 
@@ -89,13 +110,23 @@ score_end(struct score_thread *score)
         atomic_store_explicit(&score->busy, false, memory_order_release);
 }
 
-static void
-describe_thread(const struct score_thread *score, char *text, size_t size)
+bool
+score_read(const struct score_thread *score, struct score_report *report)
 {
-    snprintf(text, size, "in handler %.*s, operation %.*s%s%.*s",
-             (int)sizeof score->handler - 1, score->handler, (int)sizeof score->operation - 1,
-             score->operation, score->target[0] != '\0' ? ", target " : "", (int)sizeof score->target - 1,
-             score->target);
+    if (!atomic_load(&score->busy))
+        return false;
+    report->began = atomic_load(&score->began);
+    load_text(score->handler, report->handler, sizeof report->handler);
+    load_text(score->operation, report->operation, sizeof report->operation);
+    load_text(score->target, report->target, sizeof report->target);
+    return atomic_load(&score->busy) && atomic_load(&score->began) == report->began;
+}
+
+void
+score_describe(const struct score_report *report, char *text, size_t size)
+{
+    snprintf(text, size, "in handler %s, operation %s%s%s", report->handler, report->operation,
+             report->target[0] != '\0' ? ", target " : "", report->target);
 }
 
 void
@@ -103,21 +134,18 @@ scoreboard_describe(const struct scoreboard *board, size_t worker, char *text, s
 {
     struct score_worker *score = scoreboard_worker(board, worker);
     int fatal = atomic_load(&score->fatal_thread);
+    struct score_report report;
     size_t busy = 0, used;
 
     text[0] = '\0';
-    if (fatal > 0 && (size_t)fatal <= board->threads && atomic_load(&score->threads[fatal - 1].busy)) {
-        describe_thread(&score->threads[fatal - 1], text, size);
+    if (fatal > 0) {
+        if ((size_t)fatal <= board->threads && score_read(&score->threads[fatal - 1], &report))
+            score_describe(&report, text, size);
         return;
     }
-    if (fatal > 0)
-        return;
-    for (size_t i = 0; i < board->threads; i++) {
-        if (!atomic_load(&score->threads[i].busy))
-            continue;
-        if (busy++ == 0)
-            describe_thread(&score->threads[i], text, size);
-    }
+    for (size_t i = 0; i < board->threads; i++)
+        if (score_read(&score->threads[i], &report) && busy++ == 0)
+            score_describe(&report, text, size);
     used = strlen(text);
     if (busy > 1)
         snprintf(text + used, size - used, " (and %zu more requests)", busy - 1);

@@ -1,18 +1,26 @@
 /*
  * TLS session ticket keys: see tickets.h. The callback runs in workers' threads, during handshakes; the master alone writes, under
- * a sequence number that readers check (odd while writing).
+ * a sequence number that readers check (odd while writing). The keys are kept as atomic words: so the copy that a reader throws away is
+ * no data race either.
  */
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
+#include <sched.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "tickets.h"
 
-enum { NAME = 16, CIPHER_KEY = 32, MAC_KEY = 32 };
+enum {
+    NAME = 16,
+    CIPHER_KEY = 32,
+    MAC_KEY = 32,
+    READS_MOST = 10000, /* a master that was stopped in the middle of a turn must not hold a handshake for ever */
+};
 
 struct key {
     unsigned char name[NAME];
@@ -20,13 +28,44 @@ struct key {
     unsigned char mac[MAC_KEY];
 };
 
-struct keys {
-    atomic_uint sequence;
+struct pair {
     struct key now;
     struct key last;
 };
 
+enum { WORDS = sizeof(struct pair) / sizeof(uint64_t) };
+_Static_assert(sizeof(struct pair) == WORDS * sizeof(uint64_t), "the keys are whole words");
+
+struct keys {
+    atomic_uint sequence;
+    _Atomic(uint64_t) words[WORDS]; /* a struct pair */
+};
+
 static struct keys *keys;
+
+/* Each load acquires, so that the sequence number read after it is no older than the word. */
+static void
+load(struct pair *pair)
+{
+    uint64_t words[WORDS];
+
+    for (size_t i = 0; i < WORDS; i++)
+        words[i] = atomic_load_explicit(&keys->words[i], memory_order_acquire);
+    memcpy(pair, words, sizeof *pair);
+    OPENSSL_cleanse(words, sizeof words);
+}
+
+/* Each store releases, so that no word is seen before the odd sequence number. */
+static void
+store(const struct pair *pair)
+{
+    uint64_t words[WORDS];
+
+    memcpy(words, pair, sizeof words);
+    for (size_t i = 0; i < WORDS; i++)
+        atomic_store_explicit(&keys->words[i], words[i], memory_order_release);
+    OPENSSL_cleanse(words, sizeof words);
+}
 
 bool
 tickets_init(void)
@@ -37,23 +76,25 @@ tickets_init(void)
         return false;
     keys = page;
     madvise(keys, sizeof *keys, MADV_DONTDUMP);
-    tickets_turn();
-    tickets_turn();
-    return true;
+    return tickets_turn() && tickets_turn();
 }
 
-void
+bool
 tickets_turn(void)
 {
-    struct key fresh;
+    struct pair pair;
+    bool done;
 
-    if (RAND_bytes((unsigned char *)&fresh, sizeof fresh) != 1)
-        return; /* the old key goes on */
-    atomic_fetch_add(&keys->sequence, 1);
-    keys->last = keys->now;
-    keys->now = fresh;
-    atomic_fetch_add(&keys->sequence, 1);
-    OPENSSL_cleanse(&fresh, sizeof fresh);
+    load(&pair);
+    pair.last = pair.now;
+    done = RAND_bytes((unsigned char *)&pair.now, sizeof pair.now) == 1;
+    if (done) {
+        atomic_fetch_add(&keys->sequence, 1);
+        store(&pair);
+        atomic_fetch_add(&keys->sequence, 1);
+    }
+    OPENSSL_cleanse(&pair, sizeof pair);
+    return done;
 }
 
 void
@@ -63,18 +104,18 @@ tickets_protect(void)
 }
 
 /* A whole copy of both keys, whatever the master does meanwhile. */
-static void
-read_keys(struct key *now, struct key *last)
+static bool
+read_keys(struct pair *pair)
 {
-    unsigned before, after;
+    for (int i = 0; i < READS_MOST; i++) {
+        unsigned before = atomic_load(&keys->sequence);
 
-    do {
-        before = atomic_load(&keys->sequence);
-        *now = keys->now;
-        *last = keys->last;
-        atomic_thread_fence(memory_order_acquire);
-        after = atomic_load(&keys->sequence);
-    } while (before != after || (before & 1) != 0);
+        load(pair);
+        if ((before & 1) == 0 && before == atomic_load(&keys->sequence))
+            return true;
+        sched_yield();
+    }
+    return false;
 }
 
 static bool
@@ -94,21 +135,21 @@ arm(const struct key *key, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CT
 static int
 on_ticket(SSL *ssl, unsigned char name[16], unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int seal)
 {
-    struct key now, last;
+    struct pair pair;
     int result = 0;
 
     (void)ssl;
-    read_keys(&now, &last);
-    if (seal) {
-        memcpy(name, now.name, NAME);
-        result = RAND_bytes(iv, EVP_MAX_IV_LENGTH) == 1 && arm(&now, iv, cipher, mac, true) ? 1 : -1;
-    } else if (CRYPTO_memcmp(name, now.name, NAME) == 0) {
-        result = arm(&now, iv, cipher, mac, false) ? 1 : -1;
-    } else if (CRYPTO_memcmp(name, last.name, NAME) == 0) {
-        result = arm(&last, iv, cipher, mac, false) ? 2 : -1;
+    if (!read_keys(&pair)) {
+        result = seal ? -1 : 0;
+    } else if (seal) {
+        memcpy(name, pair.now.name, NAME);
+        result = RAND_bytes(iv, EVP_MAX_IV_LENGTH) == 1 && arm(&pair.now, iv, cipher, mac, true) ? 1 : -1;
+    } else if (CRYPTO_memcmp(name, pair.now.name, NAME) == 0) {
+        result = arm(&pair.now, iv, cipher, mac, false) ? 1 : -1;
+    } else if (CRYPTO_memcmp(name, pair.last.name, NAME) == 0) {
+        result = arm(&pair.last, iv, cipher, mac, false) ? 2 : -1;
     }
-    OPENSSL_cleanse(&now, sizeof now);
-    OPENSSL_cleanse(&last, sizeof last);
+    OPENSSL_cleanse(&pair, sizeof pair);
     return result;
 }
 

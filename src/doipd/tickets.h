@@ -14,8 +14,8 @@ enum { TICKETS_PERIOD = 12 * 3600 };
 /* Master, once: makes the shared keys. */
 bool tickets_init(void);
 
-/* Master: makes a new key, keeping the last. */
-void tickets_turn(void);
+/* Master: makes a new key, keeping the last. False where the system has no random bytes: the old key goes on. */
+bool tickets_turn(void);
 
 /* Worker: gives up the right to write them. */
 void tickets_protect(void);

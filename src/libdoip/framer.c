@@ -95,7 +95,7 @@ step_json(struct framer *framer, struct span *span)
         framer->segment += (uint64_t)(span->at - begin);
     else if (framer->text <= framer->json_limit)
         return FRAME_MORE;
-    if (framer->segment <= (uint64_t)framer->json_limit + 1)
+    if (framer->segment - 1 <= (uint64_t)framer->json_limit) /* the newline before # is no text */
         return FRAME_MORE;
     framer->over = true;
     return broken(framer, "a JSON segment is over the limit");

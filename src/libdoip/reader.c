@@ -2,6 +2,7 @@
  * The segment reader: pulls bytes from a stream, lets the framer find the segments, and hands out JSON text and bytes. Runs in the
  * thread that owns the stream. Its buffer grows only as bytes arrive, and goes back when it is empty.
  */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,12 +70,15 @@ static int
 fail(doip_reader *reader, int error, const char *what)
 {
     bool latched = error != DOIP_E_AGAIN && error != DOIP_E_TIMEOUT;
+    int length;
 
     if (error == DOIP_E_AGAIN)
         return error;
     free(reader->reason);
-    if (asprintf(&reader->reason, "%s, at byte %llu of the message", what,
-                 (unsigned long long)reader->framer.offset) < 0)
+    length = reader->inside ? asprintf(&reader->reason, "%s, at byte %llu of the message", what,
+                                       (unsigned long long)reader->framer.offset)
+                            : asprintf(&reader->reason, "%s", what);
+    if (length < 0)
         reader->reason = NULL;
     if (latched)
         reader->error = error;
@@ -107,15 +111,7 @@ make_room(doip_reader *reader)
     return true;
 }
 
-static int
-ended(doip_reader *reader)
-{
-    if (!reader->inside)
-        return 0;
-    return fail(reader, DOIP_E_BROKEN, "the stream ended inside a message");
-}
-
-/* One read of the stream into `data`: > 0, 0 at the stream's end between messages, or an error. */
+/* One read of the stream, which latches its own errors: > 0, 0 at its end, or an error. */
 static ssize_t
 pull(doip_reader *reader, void *data, size_t size)
 {
@@ -123,18 +119,29 @@ pull(doip_reader *reader, void *data, size_t size)
     int ms = reader->stream->read_ms;
     ssize_t n;
 
-    if (patience >= 0 && (ms < 0 || patience < ms) && ms != 0)
-        ms = (int)(patience > 0 ? patience : 1);
+    if (patience < 0 || ms == 0)
+        return stream_read_within(reader->stream, data, size, ms);
+    if (ms < 0 || patience < ms)
+        ms = patience < INT_MAX ? (int)patience : INT_MAX;
     n = stream_read_within(reader->stream, data, size, ms);
-    if (n == 0)
-        return ended(reader);
-    if (n == DOIP_E_TIMEOUT)
-        return fail(reader, (int)n, "the peer sent nothing, or too slowly");
-    if (n < 0)
-        return fail(reader, (int)n, doip_stream_reason(reader->stream));
-    return n;
+    /* Too late to wait at all. */
+    return n == DOIP_E_AGAIN && ms == 0 ? DOIP_E_TIMEOUT : n;
 }
 
+/* What pull() gave, latched: > 0, 0 at the stream's end between messages, or an error. */
+static ssize_t
+pulled(doip_reader *reader, ssize_t n)
+{
+    if (n > 0 || (n == 0 && !reader->inside))
+        return n;
+    if (n == 0)
+        return fail(reader, DOIP_E_BROKEN, "the stream ended inside a message");
+    if (n == DOIP_E_TIMEOUT)
+        return fail(reader, (int)n, "the peer sent nothing, or too slowly");
+    return fail(reader, (int)n, doip_stream_reason(reader->stream));
+}
+
+/* Reads more into the buffer; as pull(). */
 static ssize_t
 fill(doip_reader *reader)
 {
@@ -143,7 +150,7 @@ fill(doip_reader *reader)
     if (reader->keep == reader->end)
         reader->at = reader->keep = reader->end = 0;
     if (reader->room - reader->end < READ_ROOM && !make_room(reader))
-        return fail(reader, DOIP_E_SYSTEM, "out of memory");
+        return stream_fail(reader->stream, DOIP_E_SYSTEM, "out of memory");
     n = pull(reader, reader->buffer + reader->end, reader->room - reader->end);
     if (n > 0)
         reader->end += (size_t)n;
@@ -201,7 +208,7 @@ advance(doip_reader *reader, enum frame *frame)
             return framing_error(reader);
         if (*frame != FRAME_MORE)
             return 1;
-        n = fill(reader);
+        n = pulled(reader, fill(reader));
         if (n <= 0)
             return (int)n;
     }
@@ -267,9 +274,9 @@ take(doip_reader *reader, void *data, size_t size)
     if (size > reader->framer.left)
         size = reader->framer.left;
     if (buffered == 0 && size >= DIRECT_FROM) {
-        n = pull(reader, data, size);
+        n = pulled(reader, pull(reader, data, size));
     } else {
-        if (buffered == 0 && (n = fill(reader)) <= 0)
+        if (buffered == 0 && (n = pulled(reader, fill(reader))) <= 0)
             return n;
         buffered = reader->end - reader->at;
         n = (ssize_t)(size < buffered ? size : buffered);
@@ -339,7 +346,7 @@ doip_reader_ahead(doip_reader *reader, size_t limit)
         if (n == DOIP_E_AGAIN || n == DOIP_E_TIMEOUT)
             return (int)n;
         if (n <= 0)
-            return 0; /* whoever reads on will meet it */
+            return 0; /* the stream latches it: whoever reads on will meet it, after what is buffered */
     }
     return 0;
 }

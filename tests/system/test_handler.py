@@ -1,7 +1,6 @@
 """Handlers as their authors know them: built outside the tree, in C++, in a chain, with options, with all that the SDK has."""
 
 import os
-import shutil
 import subprocess
 
 import doip
@@ -36,47 +35,7 @@ def shell(command, **more):
 
 
 class OutsideAuthor(Case):
-    """`make install`, one cc line, a copy, SIGHUP: it answers."""
-
-    seconds = 200
-    weight = 5
-
-    def test_a_first_handler(self):
-        with open(os.path.join(BUILD, "flags")) as file:
-            if "-fsanitize" in file.read():
-                self.skipTest("a sanitizer build is not installed")
-        made = self.make(handlers=("debug",))
-        prefix, work, build = made.path("usr"), made.path("work"), made.path("build")
-        os.mkdir(work)
-        shutil.copytree(BUILD, build, symlinks=True)  # whatever make finds to do there disturbs no other test
-        environment = dict(os.environ)
-        make = f"make -s -C {TREE} B={build} DESTDIR= PREFIX={prefix} "
-        shell(make + "install", env=environment)
-        for path in ("sbin/doipd", "bin/doip", "lib/libdoip.so", "lib/pkgconfig/doip.pc", "include/doip/handler.h",
-                     "lib/doipd/handlers/store.so", "share/man/man3/doip-handler.3"):
-            self.assertTrue(os.path.exists(os.path.join(prefix, path)), f"{path} was not installed")
-        self.assertEqual(sorted(os.listdir(os.path.join(prefix, "lib/doipd/handlers"))), ["store.so"])
-        with open(os.path.join(work, "greet.c"), "w") as file:
-            file.write(FIRST)
-        environment["PKG_CONFIG_PATH"] = os.path.join(prefix, "lib/pkgconfig")
-        shell("cc -Wall -Wextra -Werror -shared -fPIC -o greet.so greet.c $(pkg-config --cflags --libs doip)", cwd=work, env=environment)
-        self.status(made.request("20.EXAMPLE/Greet", SERVICE), doip.DECLINED)
-        made.install("greet", os.path.join(work, "greet.so"))
-        made.reload()
-        self.assertEqual(self.ok(made.request("20.EXAMPLE/Greet", SERVICE)).output, {"hello": "world"})
-        self.assertEqual(self.ok(made.request("20.EXAMPLE/Greet", SERVICE, attributes={"name": "you"})).output, {"hello": "you"})
-        self.assertIn("20.EXAMPLE/Greet", made.request(doip.LIST, SERVICE).output)
-        self.installed_daemon_serves(prefix)
-        shell(make + "uninstall", env=environment)
-        left = [os.path.join(folder, n) for folder, _, names in os.walk(prefix) for n in names if "/etc/" not in folder + "/"]
-        self.assertEqual(left, [])
-
-    def installed_daemon_serves(self, prefix):
-        made = self.make(start=False, handlers=("debug",))
-        made.command = lambda *more: [os.path.join(prefix, "sbin/doipd"), "-c", made.conf, *more]
-        made.start()
-        self.ok(made.request(doip.HELLO))
-        made.stop()
+    """What authors do with handlers of their own; test_manual has the first one, after `make install`."""
 
     def test_a_handler_that_is_replaced_while_the_daemon_runs(self):
         made = self.make(handlers=("debug",))
@@ -84,7 +43,7 @@ class OutsideAuthor(Case):
             source = made.path("greet.c")
             with open(source, "w") as file:
                 file.write(FIRST.replace('"world"', f'"{text}"'))
-            shell(f"cc -shared -fPIC -I{TREE}/include -o {made.path('greet.so')} {source} -L{BUILD} -ldoip -ljansson")
+            shell(f"cc -shared -fPIC -I'{TREE}/include' -o {made.path('greet.so')} {source} -L'{BUILD}' -ldoip -ljansson")
             made.install("greet", made.path("greet.so"))
             made.reload()
             self.assertEqual(self.ok(made.request("20.EXAMPLE/Greet", SERVICE)).output, {"hello": text})
@@ -95,9 +54,9 @@ class OutsideAuthor(Case):
     def test_a_symbol_of_a_linked_library_is_not_the_handlers(self):
         made = self.make(start=False, handlers=())
         source = os.path.join(TREE, "tests/handlers/linked")
-        shell(f"cc -shared -fPIC -o {made.dir}/libfound.so {source}/found.c")
-        shell(f"cc -shared -fPIC -I{TREE}/include -o {made.dir}/linked.so {source}/linked.c -L{made.dir} -lfound "
-              f"-L{BUILD} -ldoip -ljansson -Wl,-rpath,{made.dir}")
+        shell(f"cc -shared -fPIC -o {made.dir}/libfound.so '{source}/found.c'")
+        shell(f"cc -shared -fPIC -I'{TREE}/include' -o {made.dir}/linked.so '{source}/linked.c' -L{made.dir} -lfound "
+              f"-L'{BUILD}' -ldoip -ljansson -Wl,-rpath,{made.dir}")
         made.install("linked", made.path("linked.so"))
         self.addCleanup(made.stop)
         made.start()

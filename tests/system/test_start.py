@@ -65,6 +65,21 @@ class CommandLine(Case):
         self.assertIn(info["id"], made.log(), "an assumed service id deserves a warning")
         made.stop()
 
+    def test_nobody_stands_in_for_a_missing_default_user(self):
+        names = {entry.pw_name for entry in pwd.getpwall()}
+        if os.geteuid() != 0 or "doipd" in names or "nobody" not in names:
+            self.skipTest("needs root, nobody, and no user doipd")
+        made = self.make(start=False, handlers=("debug",))
+        del made.settings["user"]
+        made.write()
+        made.start()
+        self.assertIn("there is no user doipd", made.log())
+        nobody = pwd.getpwnam("nobody").pw_uid
+        self.assertEqual({os.stat(f"/proc/{pid}").st_uid for pid in made.workers()}, {nobody})
+        made.stop()
+        made.change({"user": "doipd"})
+        self.start_error(made, "there is no user")
+
     def test_check_accepts_and_changes_nothing(self):
         made = self.make(start=False)
         before = sorted(os.listdir(made.dir))
