@@ -1,0 +1,415 @@
+/*
+ * The load: see load.h. A connection keeps up to `depth` requests under way. With a rate, each request has a time at which it is due, and its latency counts
+ * from there, whether or not it could be sent then: a server that stalls is charged for all who would have waited (no coordinated
+ * omission). Without a rate it counts from the sending.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <doip/segment.h>
+#include <doip/tls.h>
+
+#include "load.h"
+
+enum { EVENTS = 64, DEPTH_MOST = 1024, JSON_LIMIT = 64 * 1024 * 1024 };
+
+struct thread {
+    const struct load *load;
+    struct result result;
+    struct connection *connections;
+    unsigned count;
+    int epoll;
+    uint64_t begin; /* µs: counting begins */
+    uint64_t end;
+    unsigned random;
+    pthread_t id;
+};
+
+struct connection {
+    struct thread *thread;
+    doip_stream *stream;
+    doip_reader *reader;
+    SSL_SESSION *session;
+    bool connected;  /* the handshake is done */
+    bool head_seen;  /* of the answer that comes in */
+    bool failed;     /* that answer's status is not success */
+    uint32_t armed;  /* events asked of epoll */
+    const char *out; /* what is left to be written of the request being sent */
+    size_t out_left;
+    unsigned under_way;
+    unsigned first; /* of the times below, a ring */
+    uint64_t *due;  /* µs: from when each request under way counts */
+    double next;    /* µs: when the next request is due, with a rate */
+};
+
+static uint64_t
+now_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void
+problem(struct thread *thread, const char *what, const char *why)
+{
+    if (thread->result.first_problem[0] == '\0')
+        snprintf(thread->result.first_problem, sizeof thread->result.first_problem, "%s: %s", what, why);
+}
+
+/* ------------------------------------------------------------------ connections */
+
+static void
+keep_session(struct connection *connection)
+{
+    SSL_SESSION *session = SSL_get1_session(doip_tls_ssl(connection->stream));
+
+    SSL_SESSION_free(connection->session);
+    connection->session = session;
+}
+
+static void
+hang_up(struct connection *connection)
+{
+    struct thread *thread = connection->thread;
+
+    if (connection->stream == NULL)
+        return;
+    if (connection->connected && thread->load->resume)
+        keep_session(connection);
+    if (now_us() >= thread->begin) {
+        thread->result.bytes_in += doip_stream_bytes_in(connection->stream);
+        thread->result.bytes_out += doip_stream_bytes_out(connection->stream);
+    }
+    if (connection->connected)
+        doip_stream_finish(connection->stream);
+    doip_reader_free(&connection->reader);
+    doip_stream_free(&connection->stream);
+    connection->connected = connection->head_seen = false;
+    connection->armed = 0;
+    connection->out_left = 0;
+    connection->under_way = 0;
+}
+
+static bool
+dial(struct connection *connection)
+{
+    const struct load *load = connection->thread->load;
+    int fd = socket(load->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
+
+    if (fd < 0 || (connect(fd, (const struct sockaddr *)&load->address, load->address_length) < 0 && errno != EINPROGRESS)) {
+        problem(connection->thread, "connect", strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    connection->stream = doip_tls_client(load->tls, fd, NULL);
+    connection->reader = connection->stream != NULL ? doip_reader_new(connection->stream, JSON_LIMIT) : NULL;
+    if (connection->reader == NULL)
+        return false;
+    doip_stream_set_waits(connection->stream, 0, 0);
+    if (load->resume && connection->session != NULL)
+        SSL_set_session(doip_tls_ssl(connection->stream), connection->session);
+    return true;
+}
+
+static void
+arm(struct connection *connection, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.ptr = connection};
+    int how = connection->armed == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+
+    if (connection->armed != events)
+        epoll_ctl(connection->thread->epoll, how, doip_stream_fd(connection->stream), &event);
+    connection->armed = events;
+}
+
+static void
+redial(struct connection *connection)
+{
+    hang_up(connection);
+    if (dial(connection))
+        arm(connection, EPOLLOUT);
+}
+
+static void
+broke(struct connection *connection, const char *what, const char *why)
+{
+    problem(connection->thread, what, why);
+    connection->thread->result.broken++;
+    redial(connection);
+}
+
+/* ------------------------------------------------------------------ requests */
+
+static const struct request *
+choose(struct thread *thread)
+{
+    const struct load *load = thread->load;
+    unsigned ticket;
+
+    thread->random = thread->random * 1103515245u + 12345u;
+    ticket = (thread->random >> 8) % load->weights;
+    for (size_t i = 0;; i++) {
+        if (ticket < load->requests[i].weight)
+            return &load->requests[i];
+        ticket -= load->requests[i].weight;
+    }
+}
+
+/* True when another request may begin now; *due says from when it counts. */
+static bool
+may_begin(struct connection *connection, uint64_t now, uint64_t *due)
+{
+    const struct load *load = connection->thread->load;
+
+    *due = now;
+    if (connection->under_way >= load->depth || (load->close && connection->under_way > 0))
+        return false;
+    if (load->rate == 0)
+        return true;
+    if ((double)now < connection->next)
+        return false;
+    *due = (uint64_t)connection->next;
+    connection->next += 1e6 * load->connections / load->rate;
+    return true;
+}
+
+static void
+begin(struct connection *connection, uint64_t due)
+{
+    const struct request *request = choose(connection->thread);
+    unsigned slot = (connection->first + connection->under_way++) % DEPTH_MOST;
+
+    connection->due[slot] = due;
+    connection->out = request->bytes;
+    connection->out_left = request->size;
+}
+
+/* Writes what can be written: false when the connection broke. */
+static bool
+write_some(struct connection *connection)
+{
+    uint64_t due;
+
+    for (;;) {
+        ssize_t n;
+
+        if (connection->out_left == 0) {
+            if (!may_begin(connection, now_us(), &due))
+                return true;
+            begin(connection, due);
+        }
+        n = doip_stream_write(connection->stream, connection->out, connection->out_left);
+        if (n == DOIP_E_AGAIN)
+            return true;
+        if (n < 0) {
+            broke(connection, "write", doip_stream_reason(connection->stream));
+            return false;
+        }
+        connection->out += n;
+        connection->out_left -= (size_t)n;
+    }
+}
+
+static void
+answered(struct connection *connection)
+{
+    struct thread *thread = connection->thread;
+    uint64_t now = now_us(), due = connection->due[connection->first % DEPTH_MOST];
+
+    connection->first = (connection->first + 1) % DEPTH_MOST;
+    connection->under_way--;
+    connection->head_seen = false;
+    if (now < thread->begin || now > thread->end)
+        return;
+    thread->result.answers++;
+    thread->result.failures += connection->failed;
+    histogram_add(&thread->result.latency, now > due ? now - due : 0);
+}
+
+static void
+look_at_head(struct connection *connection)
+{
+    static const char good[] = "\"0.DOIP/Status.001\"";
+    size_t length;
+    const char *text = doip_reader_text(connection->reader, &length);
+
+    connection->head_seen = true;
+    connection->failed = text == NULL || memmem(text, length, good, sizeof good - 1) == NULL;
+    if (connection->failed && text != NULL)
+        problem(connection->thread, "answer", strndupa(text, length < 200 ? length : 200));
+}
+
+/* Reads what has come: false when the connection is another one now. */
+static bool
+read_some(struct connection *connection)
+{
+    doip_segment kind;
+    int n;
+
+    while (connection->under_way > 0) {
+        n = doip_reader_next(connection->reader, &kind);
+        if (n == DOIP_E_AGAIN)
+            return true;
+        if (n <= 0) {
+            broke(connection, "read", n == 0 ? "the server closed the connection" : doip_reader_reason(connection->reader));
+            return false;
+        }
+        if (kind == DOIP_SEGMENT_JSON && !connection->head_seen)
+            look_at_head(connection);
+        if (kind != DOIP_SEGMENT_END)
+            continue;
+        answered(connection);
+        if (connection->thread->load->close) {
+            redial(connection);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+shake_hands(struct connection *connection)
+{
+    int n = doip_tls_handshake(connection->stream);
+
+    if (n == DOIP_E_AGAIN) {
+        arm(connection, doip_stream_wants(connection->stream) == DOIP_WANT_WRITE ? EPOLLOUT : EPOLLIN);
+        return false;
+    }
+    if (n < 0) {
+        broke(connection, "handshake", doip_stream_reason(connection->stream));
+        return false;
+    }
+    connection->connected = true;
+    if (now_us() >= connection->thread->begin)
+        connection->thread->result.handshakes++;
+    return true;
+}
+
+static void
+go_on(struct connection *connection)
+{
+    if (connection->stream == NULL || (!connection->connected && !shake_hands(connection)))
+        return;
+    if (!read_some(connection) || !write_some(connection))
+        return;
+    arm(connection, connection->out_left > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
+}
+
+/* ------------------------------------------------------------------ threads */
+
+/* With a rate: begins what has become due; gives the milliseconds until the next is. */
+static int
+send_due(struct thread *thread)
+{
+    uint64_t now = now_us();
+    double next = (double)thread->end;
+
+    for (unsigned i = 0; i < thread->count; i++) {
+        struct connection *connection = &thread->connections[i];
+
+        if (connection->connected && connection->next <= (double)now)
+            go_on(connection);
+        if (connection->under_way < thread->load->depth && connection->next < next)
+            next = connection->next;
+    }
+    now = now_us();
+    return next > (double)now ? (int)((next - (double)now) / 1000) : 0;
+}
+
+static void
+start_connections(struct thread *thread)
+{
+    double step = thread->load->rate > 0 ? 1e6 * thread->load->connections / thread->load->rate : 0;
+
+    for (unsigned i = 0; i < thread->count; i++) {
+        struct connection *connection = &thread->connections[i];
+
+        connection->thread = thread;
+        connection->due = calloc(DEPTH_MOST, sizeof *connection->due);
+        connection->next = (double)now_us() + step * i / thread->count;
+        if (dial(connection))
+            arm(connection, EPOLLOUT);
+    }
+}
+
+static void *
+thread_main(void *argument)
+{
+    struct thread *thread = argument;
+    struct epoll_event events[EVENTS];
+
+    thread->epoll = epoll_create1(EPOLL_CLOEXEC);
+    start_connections(thread);
+    while (now_us() < thread->end) {
+        int wait = thread->load->rate > 0 ? send_due(thread) : 100;
+        int n = epoll_wait(thread->epoll, events, EVENTS, wait < 100 ? wait : 100);
+
+        for (int i = 0; i < n; i++)
+            go_on(events[i].data.ptr);
+    }
+    for (unsigned i = 0; i < thread->count; i++) {
+        hang_up(&thread->connections[i]);
+        SSL_SESSION_free(thread->connections[i].session);
+        free(thread->connections[i].due);
+    }
+    close(thread->epoll);
+    return NULL;
+}
+
+static void
+merge(struct result *into, const struct result *from)
+{
+    histogram_merge(&into->latency, &from->latency);
+    into->answers += from->answers;
+    into->failures += from->failures;
+    into->broken += from->broken;
+    into->handshakes += from->handshakes;
+    into->bytes_in += from->bytes_in;
+    into->bytes_out += from->bytes_out;
+    if (into->first_problem[0] == '\0')
+        memcpy(into->first_problem, from->first_problem, sizeof into->first_problem);
+}
+
+bool
+load_run(const struct load *load, struct result *result)
+{
+    struct thread *threads = calloc(load->threads, sizeof *threads);
+    uint64_t start = now_us();
+    unsigned given = 0, started = 0;
+
+    memset(result, 0, sizeof *result);
+    for (unsigned i = 0; threads != NULL && i < load->threads; i++, started++) {
+        struct thread *thread = &threads[i];
+
+        thread->load = load;
+        thread->random = i + 1;
+        thread->begin = start + (uint64_t)(load->warm_up * 1e6);
+        thread->end = thread->begin + (uint64_t)(load->seconds * 1e6);
+        thread->count = load->connections / load->threads + (i < load->connections % load->threads);
+        thread->connections = calloc(thread->count + 1, sizeof *thread->connections);
+        given += thread->count;
+        if (thread->connections == NULL || pthread_create(&thread->id, NULL, thread_main, thread) != 0)
+            break;
+    }
+    for (unsigned i = 0; i < started; i++) {
+        pthread_join(threads[i].id, NULL);
+        merge(result, &threads[i].result);
+        free(threads[i].connections);
+    }
+    free(threads);
+    result->seconds = load->seconds;
+    return started == load->threads && given == load->connections;
+}
