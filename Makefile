@@ -1,8 +1,9 @@
 # The one makefile (GNU make). Everything it makes lies under build/; configuration is made where it is missing.
 #
-#   make              the library, the daemon, the client, the store and the tutorial handler
+#   make              the library, the daemon, the client, the store, the tutorial handler and the load generator
 #   make tests        the unit tests and the test handlers too
 #   make check        builds and runs all tests
+#   make fuzz         runs the fuzz targets of tests/fuzz for FUZZ_SECONDS (60) each; needs clang
 #   make install      [PREFIX=/usr/local] [DESTDIR=]; a doipd with the paths of PREFIX is linked for it
 #   make uninstall    removes what install put there; configuration and state stay
 #   make clean        keeps the configuration and build/run/; `make distclean` keeps nothing
@@ -16,7 +17,7 @@ MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all tests check install uninstall clean distclean FORCE
+.PHONY: all tests check fuzz install uninstall clean distclean FORCE
 all:
 
 comma := ,
@@ -96,6 +97,7 @@ doipd_OBJ := $(call objects,src/doipd/*.c)
 doip_OBJ := $(call objects,src/doip/*.c)
 placed_OBJ := $(call objects,$(shell grep -lE 'DOIPD_(CONFIG_FILE|(HANDLERS|STATE)_DIRECTORY)' src/doipd/*.c))
 installed_OBJ := $(placed_OBJ:$(B)/%=$(B)/installed/%)
+bench_OBJ := $(call objects,bench/*.c)
 store_OBJ := $(call objects,plugins/store/*.c)
 hello_OBJ := $(call objects,plugins/hello/*.c)
 debug_OBJ := $(call objects,plugins/debug/*.c)
@@ -109,7 +111,7 @@ EXAMPLES := $(B)/examples/hello.so
 TEST_HANDLERS := $(B)/tests/handlers/debug.so $(handler_OBJ:$(B)/obj/%.o=$(B)/%.so)
 UNIT := $(unit_OBJ:$(B)/obj/%.o=$(B)/%)
 
-all: $(LIBRARY) $(B)/doipd $(B)/doip $(HANDLERS) $(EXAMPLES)
+all: $(LIBRARY) $(B)/doipd $(B)/doip $(B)/doip-bench $(HANDLERS) $(EXAMPLES)
 tests: all $(TEST_HANDLERS) $(UNIT)
 
 check: tests
@@ -135,7 +137,7 @@ $(B)/obj/plugins/store/%.o: PART += $(SQLITE_CFLAGS)
 DAEMON = -fPIE $(LIBCONFIG_CFLAGS) $(SYSTEMD_CFLAGS)
 $(B)/obj/src/doipd/%.o: PART = $(DAEMON) $(build_places)
 $(B)/installed/obj/src/doipd/%.o: PART = $(DAEMON) $(installed_places)
-$(B)/obj/src/doip/%.o: PART = -fPIE
+$(B)/obj/src/doip/%.o $(B)/obj/bench/%.o: PART = -fPIE
 UNIT_TEST = -fPIE -iquote src $(build_places) $(LIBCONFIG_CFLAGS) $(SQLITE_CFLAGS) $(CHECK_CFLAGS)
 $(B)/obj/tests/unit/%.o: PART = $(UNIT_TEST) -iquote src/libdoip -iquote src/doipd
 $(B)/obj/tests/unit/test_store%.o: PART = $(UNIT_TEST) -iquote plugins/store
@@ -156,7 +158,7 @@ $(B)/obj/%.o: %.cc $(B)/flags
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE_CXX) $(PART) -MMD -MP -c -o $@ $<
 
--include $(patsubst %.o,%.d,$(libdoip_OBJ) $(doipd_OBJ) $(doip_OBJ) $(store_OBJ) $(hello_OBJ) \
+-include $(patsubst %.o,%.d,$(libdoip_OBJ) $(doipd_OBJ) $(doip_OBJ) $(bench_OBJ) $(store_OBJ) $(hello_OBJ) \
     $(debug_OBJ) $(handler_OBJ) $(unit_OBJ) $(installed_OBJ))
 
 # ---------------------------------------------------------------- linking
@@ -183,8 +185,10 @@ $(B)/doipd $(B)/installed/doipd:
 	    && $(rename)
 
 $(B)/doip: $(doip_OBJ) $(LIBRARY)
+$(B)/doip-bench: $(bench_OBJ) $(LIBRARY)
+$(B)/doip $(B)/doip-bench:
 	$(call say,LD)
-	$(Q)$(CC) $(PROGRAM) -o $@.new $^ $(OPENSSL_LIBS) $(JANSSON_LIBS) -lm && $(rename)
+	$(Q)$(CC) $(PROGRAM) -o $@.new $^ $(OPENSSL_LIBS) $(JANSSON_LIBS) -lpthread -lm && $(rename)
 
 # What unit tests link: the same objects, without the programs' main().
 $(B)/libdoip.a: $(libdoip_OBJ)
@@ -221,6 +225,26 @@ $(UNIT): $(B)/%: $(B)/obj/%.o
 	    $(filter-out $< %.h,$^) $(CHECK_LIBS) $(LIBCONFIG_LIBS) $(SYSTEMD_LIBS) $(SQLITE_LIBS) \
 	    $(OPENSSL_LIBS) $(JANSSON_LIBS) -ldl -lpthread -lm && $(rename)
 
+# ---------------------------------------------------------------- fuzzing
+
+# A target is tests/fuzz/NAME.c over the sources of the library, its words in NAME.dict, its seeds in corpus/NAME. What it finds
+# goes to build/fuzz: new inputs to corpus/NAME, those that fail to NAME-crash-*.
+FUZZ_CC ?= clang
+FUZZ_SECONDS ?= 60
+FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+$(B)/fuzz/%: tests/fuzz/%.c $(wildcard src/libdoip/*.[ch] include/doip/*.h) build/config.h
+	$(call say,FUZZ)
+	@mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) -std=gnu17 -O1 -g -D_GNU_SOURCE -include build/config.h -Iinclude $(OPENSSL_CFLAGS) $(JANSSON_CFLAGS) \
+	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -o $@ \
+	    $< $(wildcard src/libdoip/*.c) $(OPENSSL_LIBS) $(JANSSON_LIBS) -lm -lpthread
+
+fuzz: $(FUZZERS)
+	$(Q)for target in $(notdir $^); do mkdir -p $(B)/fuzz/corpus/$$target && $(B)/fuzz/$$target -max_total_time=$(FUZZ_SECONDS) \
+	    -dict=tests/fuzz/$$target.dict -max_len=8192 -timeout=10 -print_final_stats=1 \
+	    -artifact_prefix=$(B)/fuzz/$$target- $(B)/fuzz/corpus/$$target tests/fuzz/corpus/$$target || exit 1; done
+
 # ---------------------------------------------------------------- installing
 
 # $(call put,MODE,FILE,PLACE): written beside, then renamed, so that an upgrade disturbs nothing that runs.
@@ -237,7 +261,7 @@ headers := $(wildcard include/doip/*.h)
 directories = $(bindir) $(sbindir) $(libdir)/pkgconfig $(includedir)/doip $(handlersdir) $(configdir)/conf.d \
     $(dir $(statedir)) $(unitdir) $(sysusersdir) $(sort $(dir $(foreach file,$(pages),$(call page,$(file)))))
 installed = $(addprefix $(libdir)/,libdoip.so libdoip.so.$(ABI) libdoip.so.$(VERSION) pkgconfig/doip.pc) \
-    $(bindir)/doip $(sbindir)/doipd $(addprefix $(handlersdir)/,$(notdir $(HANDLERS))) \
+    $(bindir)/doip $(bindir)/doip-bench $(sbindir)/doipd $(addprefix $(handlersdir)/,$(notdir $(HANDLERS))) \
     $(addprefix $(includedir)/doip/,$(notdir $(headers))) $(unitdir)/doipd.service $(sysusersdir)/doipd.conf \
     $(foreach file,$(pages),$(call page,$(file)))
 
@@ -257,6 +281,7 @@ install: all $(B)/installed/doipd
 	$(Q)ln -sf libdoip.so.$(VERSION) '$(D)$(libdir)/libdoip.so.$(ABI)'
 	$(Q)ln -sf libdoip.so.$(VERSION) '$(D)$(libdir)/libdoip.so'
 	$(Q)$(call put,755,$(B)/doip,$(D)$(bindir)/doip)
+	$(Q)$(call put,755,$(B)/doip-bench,$(D)$(bindir)/doip-bench)
 	$(Q)$(call put,755,$(B)/installed/doipd,$(D)$(sbindir)/doipd)
 	$(call each,$(HANDLERS),put_handler)
 	$(call each,$(headers),put_header)

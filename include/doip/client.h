@@ -43,7 +43,7 @@ DOIP_API int doip_client_send_end(doip_client *client);
 
 /*
  * Reads the head of the next response: its message, whose segments follow (borrowed; valid until the next reply), *head borrowed from it.
- * NULL: the connection failed; see doip_client_reason().
+ * NULL: the connection failed, or the wait was too long (a later call goes on waiting for the same answer); see doip_client_reason().
  */
 DOIP_API doip_message *doip_client_reply(doip_client *client, json_t **head);
 

@@ -84,7 +84,7 @@ DOIP_API int doip_writer_json(doip_writer *writer, const json_t *value);
 /* A JSON segment in pieces: begin, then values and text of one line in any number. */
 DOIP_API int doip_writer_json_begin(doip_writer *writer);
 DOIP_API int doip_writer_json_value(doip_writer *writer, const json_t *value);
-/* `text` must hold no newline: DOIP_E_CONTENT, nothing written. */
+/* `text` must hold no newline, and not be another kind of segment (`#` or `@` first): DOIP_E_CONTENT, nothing written. */
 DOIP_API int doip_writer_json_text(doip_writer *writer, const char *text, size_t length);
 
 /* A bytes segment: begin, then data in any number of pieces. */

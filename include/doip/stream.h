@@ -52,7 +52,7 @@ DOIP_API ssize_t doip_stream_write(doip_stream *stream, const void *data, size_t
 /* Writes all; 0, or a doip_error. */
 DOIP_API int doip_stream_write_all(doip_stream *stream, const void *data, size_t size);
 
-/* How long a single read or write may wait for the peer, in milliseconds: 0 never waits (DOIP_E_AGAIN),
+/* How long a single read or write may wait for the peer in all, in milliseconds: 0 never waits (DOIP_E_AGAIN),
  * -1 waits for ever. New streams wait for ever. */
 DOIP_API void doip_stream_set_waits(doip_stream *stream, int read_ms, int write_ms);
 

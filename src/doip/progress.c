@@ -1,7 +1,7 @@
 /*
  * The progress of a transfer: one line on stderr that is drawn over, five times a second, and only
- * where stderr is a terminal and the transfer has taken a second. Called by transfer.c for each
- * piece.
+ * where stderr is a terminal and the transfer has taken a second. Called by sink.c and sources.c for
+ * each piece.
  */
 #include "progress.h"
 

@@ -4,6 +4,7 @@
  */
 #include "session.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,11 +16,33 @@
 
 /* ------------------------------------------------------------------ who is asking */
 
+/* Reads a line without echo. Signals of the keyboard wait until the echo is back: a terminal must not stay mute. */
+static char *
+session_read_silently(FILE *terminal, const struct termios *before, char *line, int size)
+{
+    struct termios silent = *before;
+    sigset_t keyboard, mask;
+    char *got;
+
+    sigemptyset(&keyboard);
+    sigaddset(&keyboard, SIGINT);
+    sigaddset(&keyboard, SIGQUIT);
+    sigaddset(&keyboard, SIGTSTP);
+    sigaddset(&keyboard, SIGTERM);
+    sigprocmask(SIG_BLOCK, &keyboard, &mask);
+    silent.c_lflag &= ~(tcflag_t)ECHO;
+    tcsetattr(fileno(terminal), TCSAFLUSH, &silent);
+    got = fgets(line, size, terminal);
+    tcsetattr(fileno(terminal), TCSAFLUSH, before);
+    sigprocmask(SIG_SETMASK, &mask, NULL);
+    return got;
+}
+
 static char *
 session_prompt(const char *user, char *reason, size_t size)
 {
     FILE *terminal = fopen("/dev/tty", "r+e");
-    struct termios before, silent;
+    struct termios before;
     char line[1024];
     char *got;
 
@@ -30,13 +53,9 @@ session_prompt(const char *user, char *reason, size_t size)
             fclose(terminal);
         return NULL;
     }
-    silent = before;
-    silent.c_lflag &= ~(tcflag_t)ECHO;
     fprintf(terminal, "Password of %s: ", user);
     fflush(terminal);
-    tcsetattr(fileno(terminal), TCSAFLUSH, &silent);
-    got = fgets(line, sizeof(line), terminal);
-    tcsetattr(fileno(terminal), TCSAFLUSH, &before);
+    got = session_read_silently(terminal, &before, line, sizeof(line));
     fputc('\n', terminal);
     fclose(terminal);
     line[got != NULL ? strcspn(line, "\r\n") : 0] = '\0';

@@ -30,6 +30,7 @@ struct doip_client {
     doip_reader *reader;
     doip_writer *writer;
     doip_message *message;        /* the current response */
+    bool awaited;                 /* its head has not come yet: a wait was too short */
     struct pending *first, *last; /* oldest first */
     char reason[512];
 };
@@ -212,18 +213,44 @@ doip_client_send_end(doip_client *client)
 
 /* ------------------------------------------------------------------ answers */
 
-/* What is left of the last answer lies before the next one. */
+static bool
+client_waits(int error)
+{
+    return error == DOIP_E_AGAIN || error == DOIP_E_TIMEOUT;
+}
+
+/* What is left of the last answer lies before the next one. False where it can't be read away, now or ever: it stays current. */
 static bool
 client_skip(doip_client *client)
 {
     uint64_t budget = UINT64_MAX;
-    bool skipped = client->message == NULL || doip_message_ended(client->message) ||
-                   doip_message_discard(client->message, &budget) == 0;
+    int error = 0;
 
-    if (!skipped)
-        client_fail(client, DOIP_E_BROKEN, "%s", doip_message_reason(client->message));
+    if (client->message != NULL)
+        error = doip_message_discard(client->message, &budget);
+    if (error != 0) {
+        const char *why = doip_reader_reason(client->reader);
+
+        client_fail(client, error, "%s", why[0] != '\0' ? why : doip_error_text(error));
+        return false;
+    }
     doip_message_free(&client->message);
-    return skipped;
+    return true;
+}
+
+/* Makes the next answer's message the current one; one whose head is still awaited already is. */
+static bool
+client_turn(doip_client *client)
+{
+    if (client->awaited)
+        return true;
+    if (!client_skip(client))
+        return false;
+    client->message = doip_message_new(client->reader, "output");
+    client->awaited = client->message != NULL;
+    if (!client->awaited)
+        client_fail(client, DOIP_E_SYSTEM, "out of memory");
+    return client->awaited;
 }
 
 static doip_message *
@@ -266,19 +293,16 @@ doip_client_reply(doip_client *client, json_t **head)
     int result;
 
     *head = NULL;
+    client->reason[0] = '\0';
     if (doip_writer_buffered(client->writer))
         client_wrote(client, doip_writer_flush(client->writer));
     /* A server that refuses an upload answers, and closes before it has read all: our write failed, but its answer waits. */
     if (doip_writer_reason(client->writer)[0] != '\0' && client->reason[0] == '\0')
         client_fail(client, DOIP_E_BROKEN, "%s", doip_writer_reason(client->writer));
-    if (!client_skip(client))
+    if (!client_turn(client))
         return NULL;
-    client->message = doip_message_new(client->reader, "output");
-    if (client->message == NULL) {
-        client_fail(client, DOIP_E_SYSTEM, "out of memory");
-        return NULL;
-    }
     result = doip_message_head(client->message, head);
+    client->awaited = client_waits(result);
     if (result != 1)
         return client_no_head(client, result);
     if (!client_matches(client, *head))

@@ -238,8 +238,10 @@ doip_input_object(doip_request *request, int flags)
     request->touched = true;
     if (request->fault != 0)
         return NULL;
-    if (request->object == NULL)
-        request->object = doip_object_reader_new(request->message, flags);
+    /* Asked again, it moves nothing. */
+    if (request->object != NULL)
+        return doip_object_reader_object(request->object);
+    request->object = doip_object_reader_new(request->message, flags);
     if (request->object == NULL) {
         doip_fail(&request->response, DOIP_STATUS_ERROR, "Memory is short.");
         return NULL;

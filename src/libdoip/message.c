@@ -13,11 +13,12 @@ struct doip_message {
     const char *compact; /* the property that may hold the only segment */
     json_t *head;
     json_t *only;  /* that property's value, borrowed from head; NULL in full form */
-    json_t *value; /* the current JSON segment's value, ours; NULL until asked for */
+    json_t *value; /* the last JSON segment's value, ours; NULL until asked for */
     doip_segment kind;
     bool at_only; /* the current segment is the compact form's */
     bool has_head;
     bool ended;
+    int wait; /* what the last move gave, where it was AGAIN or TIMEOUT */
     int error;
     char *reason;
 };
@@ -73,19 +74,27 @@ reader_failed(doip_message *message, int error)
     return fail(message, error, "%s", doip_reader_reason(message->reader));
 }
 
-/* Moves the reader to its next segment. At a stream's end inside our message it gives an error by itself. */
+/*
+ * Moves the reader to its next segment. At a stream's end inside our message it gives an error by itself. A move that has to be
+ * repeated leaves what is left of a bytes segment where it is; the end of the message leaves the last value.
+ */
 static int
 move(doip_message *message)
 {
-    int n;
+    doip_segment kind;
+    int n = doip_reader_next(message->reader, &kind);
 
-    json_decref(message->value);
-    message->value = NULL;
-    n = doip_reader_next(message->reader, &message->kind);
+    message->wait = n == DOIP_E_AGAIN || n == DOIP_E_TIMEOUT ? n : 0;
+    if (n < 0 && message->kind != DOIP_SEGMENT_BYTES)
+        message->kind = DOIP_SEGMENT_END;
     if (n < 0)
         return reader_failed(message, n);
-    if (n > 0 && message->kind == DOIP_SEGMENT_END)
-        message->ended = true;
+    message->kind = kind;
+    message->ended = n > 0 && kind == DOIP_SEGMENT_END;
+    if (!message->ended) {
+        json_decref(message->value);
+        message->value = NULL;
+    }
     return n;
 }
 
@@ -138,10 +147,10 @@ doip_message_head(doip_message *message, json_t **head)
 static doip_segment
 after_only(doip_message *message)
 {
-    message->at_only = false;
-    message->only = NULL;
     if (move(message) < 0)
         return DOIP_SEGMENT_ERROR;
+    message->at_only = false;
+    message->only = NULL;
     if (message->kind == DOIP_SEGMENT_END)
         return DOIP_SEGMENT_END;
     fail(message, DOIP_E_CONTENT, "`%s` is followed by %s; a message has either the one or the other.",
@@ -213,7 +222,7 @@ doip_message_end(doip_message *message)
     if (kind == DOIP_SEGMENT_END)
         return 0;
     if (kind == DOIP_SEGMENT_ERROR)
-        return message->error != 0 ? message->error : DOIP_E_TIMEOUT;
+        return message->error != 0 ? message->error : message->wait;
     return fail(message, DOIP_E_CONTENT, "The end of the message is due, and %s came.",
                 doip_segment_name(kind));
 }
@@ -224,45 +233,37 @@ doip_message_ended(const doip_message *message)
     return message->ended;
 }
 
-/* Reads the current bytes segment away. */
-static int
-discard_bytes(doip_message *message, uint64_t *budget)
+/* Reads a piece of what is left away: > 0, 0 at the stream's end, or an error. */
+static ssize_t
+discard_step(doip_message *message, uint64_t budget)
 {
     char scrap[16384];
-    ssize_t n;
+    ssize_t n = 0;
 
-    do {
-        size_t size = *budget < sizeof scrap ? (size_t)*budget : sizeof scrap;
-        n = size > 0 ? doip_reader_read(message->reader, scrap, size) : DOIP_E_LIMIT;
-        if (n > 0)
-            *budget -= (uint64_t)n;
-    } while (n > 0);
-    return (int)n;
+    if (message->kind == DOIP_SEGMENT_BYTES && !message->at_only)
+        n = doip_reader_read(message->reader, scrap, budget < sizeof scrap ? (size_t)budget : sizeof scrap);
+    if (n != 0)
+        return n;
+    message->at_only = false;
+    return move(message);
 }
 
+/* The budget pays for all that is read, framing too: chunks of one byte would be had for little. */
 int
 doip_message_discard(doip_message *message, uint64_t *budget)
 {
     while (!message->ended) {
         uint64_t before = doip_reader_offset(message->reader), gone;
-        int n = 0;
+        ssize_t n = *budget > 0 ? discard_step(message, *budget) : DOIP_E_LIMIT;
 
-        if (message->kind == DOIP_SEGMENT_BYTES && !message->at_only)
-            n = discard_bytes(message, budget);
-        if (n == 0) {
-            message->at_only = false;
-            before = doip_reader_offset(message->reader);
-            n = doip_reader_next(message->reader, &message->kind);
-        }
         if (n == 0)
             return DOIP_E_BROKEN;
-        if (n < 0)
-            return n;
-        gone = doip_reader_offset(message->reader) - before;
+        gone = doip_reader_offset(message->reader);
+        if (gone >= before) /* else another message began */
+            gone -= before;
         *budget = *budget > gone ? *budget - gone : 0;
-        message->ended = message->kind == DOIP_SEGMENT_END;
-        if (*budget == 0 && !message->ended)
-            return DOIP_E_LIMIT;
+        if (n < 0)
+            return (int)n;
     }
     return 0;
 }

@@ -344,7 +344,7 @@ doip_reader_ahead(doip_reader *reader, size_t limit)
         ssize_t n = fill(reader);
 
         if (n == DOIP_E_AGAIN || n == DOIP_E_TIMEOUT)
-            return (int)n;
+            return (int)pulled(reader, n);
         if (n <= 0)
             return 0; /* the stream latches it: whoever reads on will meet it, after what is buffered */
     }

@@ -284,7 +284,7 @@ doip_write_text(doip_response *response, const char *text)
         return misuse(response, "text was written outside a JSON segment");
     error = doip_writer_json_text(response->writer, text, strlen(text));
     if (error == DOIP_E_CONTENT)
-        return misuse(response, "the text of a JSON segment must be one line");
+        return misuse(response, "the text of a JSON segment must be one line of JSON");
     return written(response, error);
 }
 

@@ -107,10 +107,23 @@ stream_wait(doip_stream *stream, int ms)
     return n == 0 ? DOIP_E_TIMEOUT : 0;
 }
 
+int
+stream_wait_since(doip_stream *stream, int ms, int64_t waited)
+{
+    int64_t left = ms - (stream->waited - waited);
+
+    if (ms > 0 && left <= 0)
+        return DOIP_E_TIMEOUT;
+    return stream_wait(stream, ms > 0 ? (int)left : ms);
+}
+
 ssize_t
 stream_read_within(doip_stream *stream, void *data, size_t size, int ms)
 {
-    while (stream->error == 0 && !stream->ended) {
+    int64_t waited = stream->waited;
+
+    /* A read of nothing would look like the end. */
+    while (size > 0 && stream->error == 0 && !stream->ended) {
         ssize_t n = stream->ops->read(stream, data, size);
         if (n > 0)
             stream->bytes_in += (uint64_t)n;
@@ -118,7 +131,7 @@ stream_read_within(doip_stream *stream, void *data, size_t size, int ms)
             stream->ended = true;
         if (n != DOIP_E_AGAIN)
             return n;
-        n = stream_wait(stream, ms);
+        n = stream_wait_since(stream, ms, waited);
         if (n < 0)
             return n;
     }
@@ -131,20 +144,29 @@ doip_stream_read(doip_stream *stream, void *data, size_t size)
     return stream_read_within(stream, data, size, stream->read_ms);
 }
 
+/* The peer takes no more: that ends writing only. */
+static ssize_t
+written(doip_stream *stream, ssize_t n)
+{
+    if (n > 0)
+        stream->bytes_out += (uint64_t)n;
+    if (n == DOIP_E_BROKEN) {
+        stream->write_error = (int)n;
+        stream->error = 0;
+    }
+    return n;
+}
+
 ssize_t
 doip_stream_write(doip_stream *stream, const void *data, size_t size)
 {
+    int64_t waited = stream->waited;
+
     while (stream->error == 0 && stream->write_error == 0) {
-        ssize_t n = stream->ops->write(stream, data, size);
-        if (n >= 0)
-            stream->bytes_out += (uint64_t)n;
-        if (n == DOIP_E_BROKEN) {
-            stream->write_error = (int)n;
-            stream->error = 0;
-        }
+        ssize_t n = written(stream, stream->ops->write(stream, data, size));
         if (n != DOIP_E_AGAIN)
             return n;
-        n = stream_wait(stream, stream->write_ms);
+        n = stream_wait_since(stream, stream->write_ms, waited);
         if (n < 0)
             return n;
     }
@@ -228,19 +250,17 @@ doip_stream_reason(const doip_stream *stream)
 int
 doip_stream_finish(doip_stream *stream)
 {
-    int n;
+    int64_t waited = stream->waited;
 
-    if (stream->write_error != 0)
-        return stream->write_error;
-    while ((n = stream->error) == 0) {
-        n = stream->ops->finish(stream);
+    while (stream->error == 0 && stream->write_error == 0) {
+        int n = (int)written(stream, stream->ops->finish(stream));
         if (n != DOIP_E_AGAIN)
             return n;
-        n = stream_wait(stream, stream->write_ms);
+        n = stream_wait_since(stream, stream->write_ms, waited);
         if (n < 0)
             return n;
     }
-    return n;
+    return stream->error != 0 ? stream->error : stream->write_error;
 }
 
 void

@@ -43,4 +43,7 @@ ssize_t stream_read_within(doip_stream *stream, void *data, size_t size, int ms)
 /* Waits for what the stream wants, at most `ms`: 0 when ready, DOIP_E_AGAIN for ms 0, DOIP_E_TIMEOUT, DOIP_E_SYSTEM. */
 int stream_wait(doip_stream *stream, int ms);
 
+/* The same for one call that may wait several times: at most `ms` in all since stream->waited was `waited`. */
+int stream_wait_since(doip_stream *stream, int ms, int64_t waited);
+
 #endif

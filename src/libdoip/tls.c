@@ -152,13 +152,21 @@ outcome(struct tls *tls, int n)
     }
 }
 
+/* What an earlier call left behind must not be taken for this one's. */
+static void
+begin(struct tls *tls)
+{
+    ERR_clear_error();
+    tls->failure = 0;
+}
+
 static ssize_t
 tls_read(doip_stream *stream, void *data, size_t size)
 {
     struct tls *tls = (struct tls *)stream;
     size_t n = 0;
 
-    ERR_clear_error();
+    begin(tls);
     if (SSL_read_ex(tls->ssl, data, size, &n))
         return (ssize_t)n;
     return outcome(tls, 0);
@@ -173,7 +181,7 @@ tls_write(doip_stream *stream, const void *data, size_t size)
 
     if (size == 0)
         return 0;
-    ERR_clear_error();
+    begin(tls);
     if (SSL_write_ex(tls->ssl, data, size, &n))
         return (ssize_t)n;
     error = outcome(tls, 0);
@@ -188,7 +196,7 @@ tls_finish(doip_stream *stream)
     if (!tls->closing && SSL_is_init_finished(tls->ssl)) {
         int n, error;
 
-        ERR_clear_error();
+        begin(tls);
         n = SSL_shutdown(tls->ssl);
         error = n < 0 ? outcome(tls, n) : 0;
         if (error < 0)
@@ -285,11 +293,12 @@ doip_tls_handshake(doip_stream *stream)
 {
     struct tls *tls = (struct tls *)stream;
     bool server = SSL_is_server(tls->ssl);
+    int64_t waited = stream->waited;
 
     while (stream->error == 0) {
         int n, error;
 
-        ERR_clear_error();
+        begin(tls);
         n = SSL_do_handshake(tls->ssl);
         if (n == 1)
             return 0;
@@ -299,7 +308,8 @@ doip_tls_handshake(doip_stream *stream)
                                server ? "client" : "server");
         if (error != DOIP_E_AGAIN)
             return error;
-        error = stream_wait(stream, stream->wants == DOIP_WANT_WRITE ? stream->write_ms : stream->read_ms);
+        error = stream_wait_since(stream, stream->wants == DOIP_WANT_WRITE ? stream->write_ms : stream->read_ms,
+                                  waited);
         if (error < 0)
             return error;
     }

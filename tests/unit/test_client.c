@@ -2,110 +2,9 @@
  * The client over real sockets and TLS, against a service of a few lines in a thread: trust, order,
  * early answers, deadlines.
  */
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <pthread.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include <semaphore.h>
 
-#include <openssl/pem.h>
-
-#include <doip/client.h>
-
-#include "unit.h"
-
-/* ------------------------------------------------------------------ a service */
-
-/* What the service does with a connection after the handshake; the test frees nothing of it. */
-typedef void (*behaviour)(doip_stream *stream);
-
-static struct {
-    SSL_CTX *context;
-    X509 *certificate;
-    char file[64]; /* the certificate in PEM */
-    int listener, port;
-    behaviour behave;
-    pthread_t thread;
-} service;
-
-static const char *const hosts[] = {"127.0.0.1", NULL};
-
-static void *
-service_run(void *unused)
-{
-    int fd = accept4(service.listener, NULL, NULL, SOCK_NONBLOCK);
-    doip_stream *stream = fd >= 0 ? doip_tls_server(service.context, fd) : NULL;
-
-    if (stream != NULL && doip_tls_handshake(stream) == 0 && service.behave != NULL)
-        service.behave(stream);
-    doip_stream_free(&stream);
-    return unused;
-}
-
-static void
-service_make_certificate(void)
-{
-    EVP_PKEY *key = NULL;
-    char reason[256];
-    int fd;
-    FILE *file;
-
-    ck_assert(doip_certificate_make("0.DOIP/test", hosts, &key, &service.certificate, reason,
-                                    sizeof(reason)));
-    service.context = SSL_CTX_new(TLS_server_method());
-    ck_assert(doip_tls_prepare(service.context, "1.2"));
-    SSL_CTX_use_certificate(service.context, service.certificate);
-    SSL_CTX_use_PrivateKey(service.context, key);
-    EVP_PKEY_free(key);
-    strcpy(service.file, "/tmp/doip-client-XXXXXX");
-    fd = mkstemp(service.file);
-    file = fdopen(fd, "w");
-    PEM_write_X509(file, service.certificate);
-    fclose(file);
-}
-
-static void
-service_start(behaviour behave)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof(address);
-
-    service_make_certificate();
-    service.listener = socket(AF_INET, SOCK_STREAM, 0);
-    ck_assert_int_eq(bind(service.listener, (struct sockaddr *)&address, sizeof(address)), 0);
-    ck_assert_int_eq(listen(service.listener, 5), 0);
-    getsockname(service.listener, (struct sockaddr *)&address, &size);
-    service.port = ntohs(address.sin_port);
-    service.behave = behave;
-    ck_assert_int_eq(pthread_create(&service.thread, NULL, service_run, NULL), 0);
-}
-
-static void
-service_stop(void)
-{
-    shutdown(service.listener, SHUT_RDWR);
-    pthread_join(service.thread, NULL);
-    close(service.listener);
-    unlink(service.file);
-    SSL_CTX_free(service.context);
-    X509_free(service.certificate);
-}
-
-static void
-say(doip_stream *stream, const char *text)
-{
-    ck_assert_int_eq(doip_stream_write_all(stream, text, strlen(text)), 0);
-}
-
-static void
-swallow(doip_stream *stream)
-{
-    char buffer[4096];
-
-    while (doip_stream_read(stream, buffer, sizeof(buffer)) > 0)
-        continue;
-}
+#include "unit_service.h"
 
 /* ------------------------------------------------------------------ trust */
 
@@ -379,6 +278,67 @@ START_TEST(reads_an_early_answer)
 }
 END_TEST
 
+/* Each part of the answers goes only when the client has waited for it in vain. */
+static struct {
+    sem_t given_up;
+    const char *parts[4];
+} late;
+
+static void
+answer_late(doip_stream *stream)
+{
+    for (int i = 0; late.parts[i] != NULL; i++) {
+        sem_wait(&late.given_up);
+        say(stream, late.parts[i]);
+    }
+    swallow(stream);
+}
+
+static doip_message *
+reply_after_waits(doip_client *client, int waits)
+{
+    doip_message *message;
+    json_t *head;
+
+    for (int i = 0; i < waits; i++) {
+        ck_assert_ptr_null(doip_client_reply(client, &head));
+        ck_assert_str_ne(doip_client_reason(client), "");
+        sem_post(&late.given_up);
+    }
+    while ((message = doip_client_reply(client, &head)) == NULL)
+        ck_assert_ptr_nonnull(strstr(doip_client_reason(client), "timed out"));
+    ck_assert_str_eq(doip_client_reason(client), "");
+    return message;
+}
+
+/* A wait that was too short loses no answer: neither the one that was awaited, nor the next one, before which the rest of
+ * the last lies. */
+START_TEST(goes_on_waiting)
+{
+    doip_client *client;
+    doip_message *message;
+
+    sem_init(&late.given_up, 0, 0);
+    late.parts[0] = "{\"requestId\":\"1\",\"status\":\"0.DOIP/Sta";
+    late.parts[1] = "tus.001\"}\n#\n[1]\n#\n@\n10\n01234";
+    late.parts[2] = "56789\n#\n#\n{\"requestId\":\"2\",\"status\":\"0.DOIP/Status.001\",\"output\":2}\n#\n#\n";
+    service_start(answer_late);
+    client = connect_trusting();
+    doip_stream_set_waits(doip_client_stream(client), 50, 5000);
+    send_request(client, "1", "a");
+    send_request(client, "2", "b");
+    message = reply_after_waits(client, 2);
+    ck_assert_int_eq(doip_message_next(message), DOIP_SEGMENT_JSON);
+    ck_assert_int_eq(json_integer_value(json_array_get(doip_message_json(message), 0)), 1);
+    message = reply_after_waits(client, 1);
+    ck_assert_int_eq(doip_message_next(message), DOIP_SEGMENT_JSON);
+    ck_assert_int_eq(json_integer_value(doip_message_json(message)), 2);
+    doip_client_free(&client);
+    service_stop();
+    sem_destroy(&late.given_up);
+}
+END_TEST
+
 static const struct {
     const char *head, *status, *text; /* text NULL: success */
 } replies[] = {
@@ -421,6 +381,7 @@ suite(void)
     tcase_add_test(tests, reads_answers_in_order);
     tcase_add_loop_test(tests, refuses_bad_answers, 0, COUNT(bad_answers));
     tcase_add_test(tests, reads_an_early_answer);
+    tcase_add_test(tests, goes_on_waiting);
     tcase_add_loop_test(tests, tells_what_a_reply_says, 0, COUNT(replies));
     suite_add_tcase(made, tests);
     return made;

@@ -108,6 +108,14 @@ START_TEST(limits_json)
 }
 END_TEST
 
+/* No limit at all is a limit too. */
+START_TEST(reads_without_a_limit)
+{
+    ck_assert_int_eq(json_of(10000, SIZE_MAX, 0, true), 1);
+    ck_assert_int_eq(json_of(10000, SIZE_MAX - 1, 1, true), 1);
+}
+END_TEST
+
 /* Many chunks of many sizes, all bytes there are. */
 START_TEST(carries_large_bytes)
 {
@@ -244,6 +252,32 @@ START_TEST(knows_when_to_stop_looking)
 }
 END_TEST
 
+/* Looking ahead into the stream's end takes nothing away from what came before it. */
+START_TEST(looks_ahead_into_the_end)
+{
+    const char *input = "{}\n#\n[1]\n#\n@\n5\nab";
+    doip_stream *stream = doip_memory_new();
+    doip_reader *reader = doip_reader_new(stream, LIMIT);
+    doip_segment kind;
+    char data[8];
+
+    doip_memory_feed(stream, input, strlen(input));
+    doip_memory_end(stream);
+    ck_assert_int_eq(doip_reader_next(reader, &kind), 1);
+    ck_assert_int_eq(doip_reader_ahead(reader, 1000), 0);
+    ck_assert_int_eq(doip_reader_next(reader, &kind), 1);
+    ck_assert_int_eq(kind, DOIP_SEGMENT_JSON);
+    ck_assert_int_eq(doip_reader_next(reader, &kind), 1);
+    ck_assert_int_eq(doip_reader_ahead(reader, 1000), 0);
+    ck_assert_int_eq(doip_reader_read(reader, data, sizeof data), 2);
+    ck_assert_int_eq(doip_reader_read(reader, data, sizeof data), DOIP_E_BROKEN);
+    ck_assert_str_eq(doip_reader_reason(reader),
+                     "the stream ended inside a message, at byte 17 of the message");
+    doip_reader_free(&reader);
+    doip_stream_free(&stream);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -253,6 +287,8 @@ suite(void)
     tcase_set_timeout(cases, 60);
     tcase_add_loop_test(cases, limits_blanks, 0, COUNT_OF(blanks));
     tcase_add_test(cases, limits_json);
+    tcase_add_test(cases, reads_without_a_limit);
+    tcase_add_test(cases, looks_ahead_into_the_end);
     tcase_add_test(cases, carries_large_bytes);
     tcase_add_test(cases, knows_idle_and_buffered);
     tcase_add_test(cases, counts_a_message);

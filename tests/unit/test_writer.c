@@ -361,6 +361,42 @@ START_TEST(latches_a_bad_descriptor)
 }
 END_TEST
 
+/* Text that would make a segment of another kind is refused, where it begins one. */
+START_TEST(refuses_text_of_another_kind)
+{
+    struct sheet sheet = sheet_new();
+
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(doip_writer_json_begin(sheet.writer), 0);
+        ck_assert_int_eq(doip_writer_json_text(sheet.writer, "#", 1), DOIP_E_CONTENT);
+        ck_assert_int_eq(doip_writer_json_text(sheet.writer, "", 0), 0);
+        ck_assert_int_eq(doip_writer_json_text(sheet.writer, "@", 1), DOIP_E_CONTENT);
+        ck_assert_int_eq(doip_writer_json_text(sheet.writer, "\"", 1), 0);
+        ck_assert_int_eq(doip_writer_json_text(sheet.writer, "#@\"", 3), 0);
+    }
+    ck_assert_int_eq(doip_writer_empty(sheet.writer), 0);
+    assert_output(&sheet, "\"#@\"\n#\n\"#@\"\n#\n#\n", 16);
+    sheet_free(&sheet);
+}
+END_TEST
+
+/* A message that could not be ended can still be taken back whole; the one before stays. */
+START_TEST(takes_back_what_could_not_end)
+{
+    struct sheet sheet = sheet_new();
+    int empty = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    ck_assert_int_eq(doip_writer_empty(sheet.writer), 0);
+    ck_assert_int_eq(doip_writer_bytes_begin(sheet.writer), 0);
+    ck_assert_int_eq(doip_writer_bytes_fd(sheet.writer, empty, 0, 10), DOIP_E_SYSTEM);
+    ck_assert_int_eq(doip_writer_empty(sheet.writer), DOIP_E_SYSTEM);
+    ck_assert(doip_writer_undo(sheet.writer));
+    assert_output(&sheet, "#\n", 2);
+    close(empty);
+    sheet_free(&sheet);
+}
+END_TEST
+
 START_TEST(writes_large_json)
 {
     struct sheet sheet = sheet_new();
@@ -411,6 +447,8 @@ suite(void)
     tcase_add_test(large, latches_a_short_file);
     tcase_add_test(large, latches_a_bad_descriptor);
     tcase_add_test(large, writes_large_json);
+    tcase_add_test(small, refuses_text_of_another_kind);
+    tcase_add_test(small, takes_back_what_could_not_end);
     suite_add_tcase(all, small);
     suite_add_tcase(all, large);
     return all;
