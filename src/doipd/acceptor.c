@@ -87,12 +87,12 @@ accepted(struct acceptor *acceptor, int fd, const struct sockaddr_storage *from,
         log_warning("workers.connections = %d is reached: accepting again when some have gone",
                     worker->config->workers.connections);
         pause_for(acceptor, PAUSE_FULL_MS);
-    } else if (scoreboard_above_share(worker->setup->board, worker->setup->index)) {
+    } else if (scoreboard_above_share(worker->setup->board, worker->setup->part)) {
         pause_for(acceptor, PAUSE_SHARE_MS);
     }
 }
 
-static void
+static bool
 accept_one(struct acceptor *acceptor)
 {
     struct sockaddr_storage from;
@@ -104,9 +104,11 @@ accept_one(struct acceptor *acceptor)
         accept_failed(acceptor, errno);
     else
         accepted(acceptor, fd, &from, length);
+    return fd >= 0;
 }
 
-/* Counted before the look at `draining`: a worker that drains waits for those that have looked before, and loses no connection. */
+/* Counted before the look at `draining`: a worker that drains waits for those that have looked before, and
+ * loses no connection. */
 static void
 acceptor_ready(struct source *source, uint32_t events)
 {
@@ -165,6 +167,19 @@ acceptors_resume(struct worker *worker, int64_t now)
     return next;
 }
 
+/*
+ * A connection whose wake-up came to this worker has woken no other (EPOLLEXCLUSIVE). Those that came before the worker left the set are
+ * taken by it, or they would wait until the next one comes.
+ */
+static void
+take_queued(struct acceptor *acceptor)
+{
+    int most = SOMAXCONN;
+
+    while (most-- > 0 && accept_one(acceptor))
+        ;
+}
+
 void
 acceptors_stop(struct worker *worker)
 {
@@ -175,6 +190,7 @@ acceptors_stop(struct worker *worker)
         pthread_mutex_lock(&acceptor->lock);
         disarm(acceptor);
         pthread_mutex_unlock(&acceptor->lock);
+        take_queued(acceptor);
     }
 }
 

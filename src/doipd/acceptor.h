@@ -19,13 +19,13 @@ struct acceptor {
     int64_t resume_at; /* monotonic ms; while paused */
 };
 
-/* Makes and arms one for each listening socket. */
+/* Makes and arms one for each listening socket. Control thread, as all of these. */
 bool acceptors_start(struct worker *worker);
 
 /* Arms those whose pause is over; gives the time of the next that is not, -1 for none. */
 int64_t acceptors_resume(struct worker *worker, int64_t now);
 
-/* Disarms all for good; the worker is draining. */
+/* Disarms all for good, and takes what is queued; the worker is draining. */
 void acceptors_stop(struct worker *worker);
 
 /* After that: closes the sockets as soon as no thread has one in its hand, so that an address that nobody serves any more refuses

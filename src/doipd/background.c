@@ -14,6 +14,15 @@
 
 static int ready_pipe = -1;
 
+/* Part of a reason may come from a worker: it moves no terminal. */
+static void
+printable(char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = '?';
+}
+
 /* The typed command: what comes through the pipe is the reason; nothing but a single newline means ready. */
 static _Noreturn void
 wait_for_service(int fd)
@@ -27,6 +36,7 @@ wait_for_service(int fd)
     text[length] = '\0';
     if (strcmp(text, "\n") == 0)
         _exit(EXIT_GOOD);
+    printable(text);
     fprintf(stderr, "doipd: %s\n", length > 0 ? text : "ended before it was ready; see the log");
     _exit(EXIT_BAD);
 }

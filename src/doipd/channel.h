@@ -11,8 +11,10 @@
 enum channel_kind {
     CHANNEL_NONE = 0,      /* nothing there now */
     CHANNEL_CLOSED = 'X',  /* the other side is gone */
-    CHANNEL_READY = 'R',   /* worker: serving */
+    CHANNEL_READY = 'R',   /* worker: could serve */
     CHANNEL_FAILED = 'F',  /* worker: can't serve, and why */
+    CHANNEL_LEAVING = 'L', /* worker: retires of itself, and wants to be replaced */
+    CHANNEL_SERVE = 'S',   /* master: accept connections */
     CHANNEL_RETIRE = 'D',  /* master: stop accepting, serve what is there, end */
     CHANNEL_STOP = 'Q',    /* master: end now */
 };

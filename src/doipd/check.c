@@ -2,6 +2,7 @@
  * `doipd -t`: see check.h. A child does the work, so that a handler that crashes while it is loaded is found out and not believed.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -54,6 +55,7 @@ check_run(const struct config_source *source)
     pid_t child;
     int status;
 
+    signal(SIGCHLD, SIG_DFL); /* or its end could not be waited for */
     fflush(NULL);
     child = fork();
     if (child == 0)

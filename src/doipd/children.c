@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "generation.h"
 #include "pid_file.h"
+#include "signals.h"
 
 enum {
     LIVED_LONG_MS = 10000, /* a worker that lived so long did not die of its start */
@@ -29,8 +30,8 @@ static void
 forget_others(const struct generation *own, struct generation *all)
 {
     for (struct generation *at = all; at != NULL; at = at->next) {
-        for (size_t i = 0; i < at->count; i++)
-            if (at->children[i].state != CHILD_NONE && at->children[i].channel >= 0)
+        for (size_t i = 0; i < at->slots; i++)
+            if (at->children[i].channel >= 0)
                 close(at->children[i].channel);
         if (at != own)
             listener_set_close(&at->listeners);
@@ -38,12 +39,13 @@ forget_others(const struct generation *own, struct generation *all)
 }
 
 static _Noreturn void
-become_worker(const struct generation *generation, struct generation *all, size_t index, int channel)
+become_worker(const struct generation *generation, struct generation *all, const struct child *child, int channel)
 {
     static struct worker_setup setup;
 
     background_forget();
     pid_file_forget();
+    signals_forget();
     forget_others(generation, all);
     setup = (struct worker_setup){
         .config = generation->config,
@@ -53,7 +55,8 @@ become_worker(const struct generation *generation, struct generation *all, size_
         .service = generation->service,
         .listeners = &generation->listeners,
         .board = &generation->board,
-        .index = index,
+        .index = child->number - 1,
+        .part = child->part,
         .channel = channel,
     };
     worker_main(&setup);
@@ -69,28 +72,37 @@ schedule(struct child *child, int64_t now)
         child->delay = DELAY_MOST_MS;
 }
 
+/* While a generation starts that is its end: nothing tries again. */
 static void
-spawn(struct generation *generation, struct generation *all, size_t index, int64_t now)
+spawn_failed(struct generation *generation, struct child *child, int64_t now, const char *call)
 {
-    struct child *child = &generation->children[index];
+    const char *why = strerror(errno);
+
+    if (generation->state == GENERATION_STARTING)
+        snprintf(generation->failure, sizeof generation->failure, "can't start worker %zu: %s: %s", child->number, call, why);
+    else
+        log_error("can't start worker %zu: %s: %s", child->number, call, why);
+    schedule(child, now);
+}
+
+static void
+spawn(struct generation *generation, struct generation *all, struct child *child, int64_t now)
+{
     int master, worker;
 
-    scoreboard_clear(&generation->board, index);
     if (!channel_open(&master, &worker)) {
-        log_error("can't start worker %zu: %s", index + 1, strerror(errno));
-        schedule(child, now);
+        spawn_failed(generation, child, now, "socketpair");
         return;
     }
     child->pid = fork();
     if (child->pid == 0) {
         close(master);
-        become_worker(generation, all, index, worker);
+        become_worker(generation, all, child, worker);
     }
     close(worker);
     if (child->pid < 0) {
-        log_error("can't start worker %zu: fork: %s", index + 1, strerror(errno));
+        spawn_failed(generation, child, now, "fork");
         close(master);
-        schedule(child, now);
         return;
     }
     child->channel = master;
@@ -103,7 +115,7 @@ generation_spawn(struct generation *generation, struct generation *all, int64_t 
 {
     for (size_t i = 0; i < generation->count; i++)
         if (generation->children[i].state == CHILD_NONE && generation->children[i].respawn_at <= now)
-            spawn(generation, all, i, now);
+            spawn(generation, all, &generation->children[i], now);
 }
 
 /* ------------------------------------------------------------------ what they say */
@@ -116,28 +128,89 @@ close_channel(struct child *child)
     child->channel = -1;
 }
 
-static size_t
-number_of(const struct generation *generation, const struct child *child)
+/* Its time to end: never later than it was told before. */
+static void
+set_kill_at(const struct generation *generation, struct child *child, int64_t now, bool at_once)
 {
-    return (size_t)(child - generation->children) + 1;
+    int64_t shutdown_ms = at_once ? 0 : (int64_t)generation->config->timeouts.shutdown * 1000;
+    int64_t at = now + shutdown_ms + KILL_AFTER_MS;
+
+    if (child->state != CHILD_RETIRING || at < child->kill_at)
+        child->kill_at = at;
+    child->state = CHILD_RETIRING;
+}
+
+/* A worker that retires of itself makes room in a slot of those that left, where there is one: else it is
+ * replaced when it has ended. */
+static void
+make_room(struct generation *generation, struct child *child, int64_t now)
+{
+    for (size_t i = generation->count; i < generation->slots; i++) {
+        struct child *room = &generation->children[i], leaver = *child;
+
+        if (room->state != CHILD_NONE)
+            continue;
+        *child = (struct child){.channel = -1, .number = leaver.number, .part = room->part, .delay = leaver.delay};
+        if (now - leaver.started >= LIVED_LONG_MS)
+            child->delay = 0;
+        schedule(child, now);
+        *room = leaver;
+        return;
+    }
+}
+
+static void
+leaving(struct generation *generation, struct child *child, int64_t now)
+{
+    if (child->state != CHILD_READY || generation->state != GENERATION_SERVING)
+        return;
+    set_kill_at(generation, child, now, false);
+    make_room(generation, child, now);
+}
+
+/* In a serving generation it serves at once, in one that starts when all are ready. */
+static void
+ready(const struct generation *generation, struct child *child)
+{
+    log_debug("worker %zu (pid %d) is ready", child->number, (int)child->pid);
+    if (child->state != CHILD_STARTING)
+        return;
+    child->state = CHILD_READY;
+    if (generation->state == GENERATION_SERVING)
+        channel_send(child->channel, CHANNEL_SERVE, "");
 }
 
 void
-generation_hear(struct generation *generation, struct child *child)
+generation_serve(struct generation *generation)
+{
+    generation->state = GENERATION_SERVING;
+    for (size_t i = 0; i < generation->count; i++)
+        channel_send(generation->children[i].channel, CHANNEL_SERVE, "");
+}
+
+static void
+hear_failure(struct generation *generation, const struct child *child, const char *text)
+{
+    if (generation->state == GENERATION_STARTING)
+        snprintf(generation->failure, sizeof generation->failure, "%s", text);
+    else if (generation->state == GENERATION_SERVING)
+        log_error("worker %zu can't start: %s", child->number, text);
+}
+
+void
+generation_hear(struct generation *generation, struct child *child, int64_t now)
 {
     char text[CHANNEL_TEXT];
 
     switch (channel_receive(child->channel, text)) {
     case CHANNEL_READY:
-        if (child->state == CHILD_STARTING)
-            child->state = CHILD_READY;
-        log_debug("worker %zu (pid %d) is ready", number_of(generation, child), (int)child->pid);
+        ready(generation, child);
         break;
     case CHANNEL_FAILED:
-        if (generation->state == GENERATION_STARTING)
-            snprintf(generation->failure, sizeof generation->failure, "%s", text);
-        else if (generation->state == GENERATION_SERVING)
-            log_error("worker %zu can't start: %s", number_of(generation, child), text);
+        hear_failure(generation, child, text);
+        break;
+    case CHANNEL_LEAVING:
+        leaving(generation, child, now);
         break;
     case CHANNEL_CLOSED:
         close_channel(child); /* its death follows */
@@ -145,6 +218,24 @@ generation_hear(struct generation *generation, struct child *child)
     default:
         break;
     }
+}
+
+/* Of a process that is gone: why it could not start, or that it left in order. */
+static void
+hear_last_words(struct generation *generation, struct child *child)
+{
+    char text[CHANNEL_TEXT];
+    enum channel_kind kind;
+
+    while (child->channel >= 0 && (kind = channel_receive(child->channel, text)) != CHANNEL_NONE) {
+        if (kind == CHANNEL_FAILED)
+            hear_failure(generation, child, text);
+        else if (kind == CHANNEL_LEAVING)
+            child->state = CHILD_RETIRING;
+        else if (kind == CHANNEL_CLOSED)
+            close_channel(child);
+    }
+    close_channel(child);
 }
 
 /* ------------------------------------------------------------------ death */
@@ -164,8 +255,8 @@ log_death(const struct generation *generation, const struct child *child, int st
     char how[128], doing[512];
 
     describe_end(status, how, sizeof how);
-    scoreboard_describe(&generation->board, number_of(generation, child) - 1, doing, sizeof doing);
-    log_error("worker %zu (pid %d) %s%s%s", number_of(generation, child), (int)child->pid, how,
+    scoreboard_describe(&generation->board, child->part, doing, sizeof doing);
+    log_error("worker %zu (pid %d) %s%s%s", child->number, (int)child->pid, how,
               doing[0] != '\0' ? " " : "", doing);
 }
 
@@ -177,7 +268,7 @@ starting_worker_died(struct generation *generation, const struct child *child, i
     if (generation->failure[0] != '\0')
         return;
     describe_end(status, how, sizeof how);
-    scoreboard_describe(&generation->board, number_of(generation, child) - 1, doing, sizeof doing);
+    scoreboard_describe(&generation->board, child->part, doing, sizeof doing);
     snprintf(generation->failure, sizeof generation->failure, "a worker %s before it was ready%s%s", how,
              doing[0] != '\0' ? ", " : "", doing);
 }
@@ -185,56 +276,59 @@ starting_worker_died(struct generation *generation, const struct child *child, i
 void
 generation_reaped(struct generation *generation, struct child *child, int status, int64_t now)
 {
-    bool in_order = child->state == CHILD_RETIRING && WIFEXITED(status) && WEXITSTATUS(status) == WORKER_EXIT_DONE;
+    bool serves = child < generation->children + generation->count, in_order;
 
-    if (child->channel >= 0)
-        generation_hear(generation, child); /* its last words */
+    hear_last_words(generation, child);
+    in_order = child->state == CHILD_RETIRING && WIFEXITED(status) && WEXITSTATUS(status) == WORKER_EXIT_DONE;
     if (generation->state == GENERATION_STARTING)
         starting_worker_died(generation, child, status);
     else if (!in_order && generation->state != GENERATION_FAILED)
         log_death(generation, child, status);
     if (now - child->started >= LIVED_LONG_MS)
         child->delay = 0;
-    if (generation->state == GENERATION_SERVING && child->delay > 0)
-        log_warning("worker %zu keeps dying: the next one starts in %lld ms", number_of(generation, child),
-                    (long long)child->delay);
+    if (serves && generation->state == GENERATION_SERVING && child->delay > 0)
+        log_warning("worker %zu keeps dying: the next one starts in %lld ms", child->number, (long long)child->delay);
     schedule(child, now);
-    close_channel(child);
+    scoreboard_clear(&generation->board, child->part);
     child->state = CHILD_NONE;
     child->pid = 0;
 }
 
 /* ------------------------------------------------------------------ the end */
 
+/* One that does not listen to its channel is told by a signal. */
+static void
+tell(const struct child *child, enum channel_kind kind)
+{
+    if (child->channel < 0 || !channel_send(child->channel, kind, ""))
+        kill(child->pid, kind == CHANNEL_STOP ? SIGKILL : SIGTERM);
+}
+
 void
 generation_retire(struct generation *generation, int64_t now, bool at_once)
 {
-    int64_t shutdown_ms = at_once ? 0 : (int64_t)generation->config->timeouts.shutdown * 1000;
-
     if (generation->state != GENERATION_FAILED)
         generation->state = GENERATION_RETIRING;
     listener_set_close(&generation->listeners);
-    for (size_t i = 0; i < generation->count; i++) {
+    for (size_t i = 0; i < generation->slots; i++) {
         struct child *child = &generation->children[i];
 
         if (child->state == CHILD_NONE)
             continue;
-        child->state = CHILD_RETIRING;
-        child->kill_at = now + shutdown_ms + KILL_AFTER_MS;
-        if (child->channel >= 0)
-            channel_send(child->channel, at_once ? CHANNEL_STOP : CHANNEL_RETIRE, "");
+        set_kill_at(generation, child, now, at_once);
+        tell(child, at_once ? CHANNEL_STOP : CHANNEL_RETIRE);
     }
 }
 
 void
 generation_enforce(struct generation *generation, int64_t now)
 {
-    for (size_t i = 0; i < generation->count; i++) {
+    for (size_t i = 0; i < generation->slots; i++) {
         struct child *child = &generation->children[i];
 
         if (child->state != CHILD_RETIRING || child->kill_at > now)
             continue;
-        log_warning("worker %zu (pid %d) does not end: killing it", i + 1, (int)child->pid);
+        log_warning("worker %zu (pid %d) does not end: killing it", child->number, (int)child->pid);
         kill(child->pid, SIGKILL);
         child->kill_at = now + KILL_AFTER_MS;
     }
@@ -245,13 +339,13 @@ generation_due(const struct generation *generation)
 {
     int64_t due = -1;
 
-    for (size_t i = 0; i < generation->count; i++) {
+    for (size_t i = 0; i < generation->slots; i++) {
         const struct child *child = &generation->children[i];
         int64_t at = -1;
 
         if (child->state == CHILD_RETIRING)
             at = child->kill_at;
-        else if (child->state == CHILD_NONE && generation->state == GENERATION_SERVING)
+        else if (child->state == CHILD_NONE && generation->state == GENERATION_SERVING && i < generation->count)
             at = child->respawn_at;
         if (at >= 0 && (due < 0 || at < due))
             due = at;

@@ -56,7 +56,7 @@ set_address(struct connection *connection, const struct sockaddr *from, socklen_
 
 /* ------------------------------------------------------------------ events */
 
-/* Takes a parked connection: true, or false when its time was over. */
+/* Takes a connection whose event came, once whoever parked it has let go: true, or false when its time was over. */
 static bool
 claim(struct connection *connection)
 {
@@ -159,14 +159,13 @@ connection_park(struct connection *connection, int wants, int64_t wait_ms)
     connection->deadline = connection->parked_at + wait_ms;
     connection->waits_for_peer = !writes && connection->phase != PHASE_HANDSHAKE;
     connection->armed = true;
-    atomic_store(&connection->state, STATE_PARKED);
-    /* From here on another thread may have it, and may have freed it. */
     if (epoll_ctl(epoll, how, fd, &event) < 0) {
-        int owned = STATE_PARKED;
         log_error("can't wait for a connection: out of memory for epoll");
-        atomic_compare_exchange_strong(&connection->state, &owned, STATE_OWNED);
         connection_close(connection);
+        return;
     }
+    /* Whoever has its event by now waits in claim() for this; from here on the connection may be freed. */
+    atomic_store(&connection->state, STATE_PARKED);
 }
 
 const char *

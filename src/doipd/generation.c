@@ -13,6 +13,22 @@
 #include "service.h"
 
 static bool
+make_slots(struct generation *generation, size_t count)
+{
+    generation->children = calloc(2 * count, sizeof *generation->children);
+    if (generation->children == NULL)
+        return false;
+    generation->count = count;
+    generation->slots = 2 * count;
+    for (size_t i = 0; i < generation->slots; i++) {
+        generation->children[i].number = i + 1;
+        generation->children[i].part = i;
+        generation->children[i].channel = -1;
+    }
+    return true;
+}
+
+static bool
 build(struct generation *generation, const struct generation *previous, char *reason, size_t size)
 {
     struct config *config = generation->config;
@@ -26,11 +42,9 @@ build(struct generation *generation, const struct generation *previous, char *re
     if (generation->tls == NULL)
         return false;
     generation->service = service_information(config, generation->tls);
-    generation->count = (size_t)config->workers.processes;
-    generation->children = calloc(generation->count, sizeof *generation->children);
-    if (generation->service != NULL && generation->children != NULL &&
-        /* The last part is the control thread's, which loads the handlers. */
-        scoreboard_init(&generation->board, generation->count, (size_t)config->workers.threads + 1))
+    /* The last thread's part is the control thread's, which loads the handlers. */
+    if (generation->service != NULL && make_slots(generation, (size_t)config->workers.processes) &&
+        scoreboard_init(&generation->board, generation->slots, (size_t)config->workers.threads + 1))
         return true;
     snprintf(reason, size, "out of memory");
     return false;
@@ -84,7 +98,7 @@ generation_all_ready(const struct generation *generation)
 bool
 generation_empty(const struct generation *generation)
 {
-    for (size_t i = 0; i < generation->count; i++)
+    for (size_t i = 0; i < generation->slots; i++)
         if (generation->children[i].state != CHILD_NONE)
             return false;
     return true;

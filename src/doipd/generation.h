@@ -25,6 +25,8 @@ struct child {
     enum child_state state;
     pid_t pid;
     int channel;
+    size_t number;      /* of the worker, from 1 */
+    size_t part;        /* of the scoreboard; the slot's for good, or of whoever left it */
     int64_t started;    /* ms */
     int64_t kill_at;    /* ms; while retiring */
     int64_t respawn_at; /* ms; while there is none */
@@ -43,8 +45,9 @@ struct generation {
     json_t *service;
     struct listener_set listeners;
     struct scoreboard board;
-    struct child *children;
+    struct child *children; /* `slots` of them: the first `count` are to serve, in the others are those that left their place */
     size_t count;
+    size_t slots;
     char failure[CHANNEL_TEXT]; /* why it can't start */
 };
 
@@ -59,8 +62,11 @@ void generation_free(struct generation **generation);
 /* Forks the workers that are missing and due. `all`: the list of generations, whose descriptors a child closes. */
 void generation_spawn(struct generation *generation, struct generation *all, int64_t now);
 
+/* Lets the workers, which are all ready, accept connections. */
+void generation_serve(struct generation *generation);
+
 /* Takes what a worker says. */
-void generation_hear(struct generation *generation, struct child *child);
+void generation_hear(struct generation *generation, struct child *child, int64_t now);
 
 /* Takes a worker's death. */
 void generation_reaped(struct generation *generation, struct child *child, int status, int64_t now);

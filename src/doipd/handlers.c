@@ -146,6 +146,8 @@ load_one(const struct load *load, struct handler_set *set, const char *name, con
     memset(handler, 0, sizeof *handler);
     handler->section = section;
     handler->name = strdup(name);
+    if (handler->name == NULL)
+        return complain(load, "out of memory");
     snprintf(path, sizeof path, "%s/%s.so", load->config->handlers_directory, name);
     if (section != NULL && access(path, F_OK) < 0 && errno == ENOENT)
         return complain(load, "%s: handler.%s: there is no file %s; install it, or set enabled = false", section->where, name,

@@ -12,6 +12,8 @@
 #include "listener.h"
 #include "log.h"
 
+enum { TRIES = 10, TRY_US = 100000 };
+
 static int
 open_socket(const struct config_listen *listen_on)
 {
@@ -29,6 +31,19 @@ open_socket(const struct config_listen *listen_on)
     close(fd);
     errno = saved;
     return -1;
+}
+
+/* At a start an address may still be a killed predecessor's, whose workers are just letting go of it: that is worth a moment. */
+static int
+open_patiently(const struct config_listen *listen_on)
+{
+    int fd = open_socket(listen_on);
+
+    for (int i = 0; fd < 0 && errno == EADDRINUSE && i < TRIES; i++) {
+        usleep(TRY_US);
+        fd = open_socket(listen_on);
+    }
+    return fd;
 }
 
 static int
@@ -51,11 +66,12 @@ is_missing_ipv6(const struct config_listen *listen_on, int error)
 }
 
 static const char *
-advice(int error)
+advice(int error, bool reload)
 {
     switch (error) {
     case EADDRINUSE:
-        return "; another program listens there: stop it, or set another port in `listen`";
+        return reload ? "; another program listens there, or this service itself, at an address that overlaps: then restart it"
+                      : "; another program listens there: stop it, or set another port in `listen`";
     case EADDRNOTAVAIL:
         return "; this host does not have that address: correct `listen`";
     case EACCES:
@@ -76,30 +92,33 @@ listener_set_open(struct listener_set *set, const struct config *config, const s
         int fd = inherited(old, listen_on->text);
 
         if (fd < 0)
-            fd = open_socket(listen_on);
+            fd = old == NULL ? open_patiently(listen_on) : open_socket(listen_on);
         if (fd < 0 && is_missing_ipv6(listen_on, errno) && config->listen_count > 1) {
             log_warning("not listening on %s: this host has no IPv6", listen_on->text);
             continue;
         }
         if (fd < 0) {
             int error = errno;
-            snprintf(reason, size, "can't listen on %s: %s%s", listen_on->text, strerror(error), advice(error));
+            snprintf(reason, size, "can't listen on %s: %s%s", listen_on->text, strerror(error),
+                     advice(error, old != NULL));
             listener_set_close(set);
             return false;
         }
         set->items[set->count].fd = fd;
-        set->items[set->count++].text = strdup(listen_on->text);
+        set->items[set->count++].text = listen_on->text;
     }
-    return set->items != NULL;
+    if (set->count > 0)
+        return true;
+    snprintf(reason, size, set->items != NULL ? "listen: this host has none of the addresses" : "out of memory");
+    listener_set_close(set);
+    return false;
 }
 
 void
 listener_set_close(struct listener_set *set)
 {
-    for (size_t i = 0; i < set->count; i++) {
+    for (size_t i = 0; i < set->count; i++)
         close(set->items[i].fd);
-        free(set->items[i].text);
-    }
     free(set->items);
     set->items = NULL;
     set->count = 0;

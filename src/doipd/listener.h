@@ -12,7 +12,7 @@
 
 struct listener {
     int fd;
-    char *text; /* the address as configured */
+    const char *text; /* the address as configured: the configuration's own */
 };
 
 struct listener_set {

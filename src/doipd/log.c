@@ -105,13 +105,19 @@ setup_stderr(void)
 }
 
 void
+log_change(int level, bool json, bool access)
+{
+    state.level = level;
+    state.json = json;
+    state.access = access;
+}
+
+void
 log_setup(int level, bool json, bool access, bool to_stderr)
 {
     if (state.fd != STDERR_FILENO)
         close(state.fd);
-    state.level = level;
-    state.json = json;
-    state.access = access;
+    log_change(level, json, access);
     state.journal = false;
     state.sink = SINK_PIPE;
     state.fd = STDERR_FILENO;

@@ -18,6 +18,8 @@ const char *log_level_name(int level);
 /* Sets where and how: before it is called, messages go to stderr as text at level info. `process` is the tag ("master", "worker 3").  */
 void log_setup(int level, bool json, bool access, bool to_stderr);
 void log_set_process(const char *process);
+/* Sets how, and leaves where: for a worker, whose configuration may be newer than what it was forked with. */
+void log_change(int level, bool json, bool access);
 
 void log_write(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 #define log_error(...) log_write(LOG_LEVEL_ERROR, __VA_ARGS__)

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +16,7 @@
 #include "generation.h"
 #include "master.h"
 #include "pid_file.h"
+#include "signals.h"
 #include "tickets.h"
 
 enum { START_MS = 60000, POLLS_MOST = 4096 };
@@ -26,7 +27,6 @@ struct master {
     const struct config_source *source;
     bool foreground;
     void (*tell)(const char *reason);
-    int signals;
     struct generation *all;     /* newest first */
     struct generation *serving; /* NULL until the first is ready */
     struct generation *coming;  /* NULL unless a start or reload is under way */
@@ -91,7 +91,7 @@ promote(struct master *master)
 {
     struct generation *old = master->serving, *fresh = master->coming;
 
-    fresh->state = GENERATION_SERVING;
+    generation_serve(fresh);
     master->serving = fresh;
     master->coming = NULL;
     use_log(master, fresh->config);
@@ -162,8 +162,7 @@ end(struct master *master, bool at_once)
     int64_t now = clock_ms();
 
     master->asked = true;
-    if (master->ending == ENDING_DRAIN)
-        at_once = true; /* asked twice */
+    at_once = at_once || master->ending != ENDING_NOT; /* asked twice */
     if (master->ending == ENDING_NOT)
         log_notice("%s", at_once ? "stopping" : "stopping when the connections are done");
     master->ending = at_once ? ENDING_AT_ONCE : ENDING_DRAIN;
@@ -185,7 +184,7 @@ reap(struct master *master)
 
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
         for (struct generation *at = master->all; at != NULL; at = at->next)
-            for (size_t i = 0; i < at->count; i++)
+            for (size_t i = 0; i < at->slots; i++)
                 if (at->children[i].pid == pid)
                     generation_reaped(at, &at->children[i], status, clock_ms());
 }
@@ -193,10 +192,10 @@ reap(struct master *master)
 static void
 hear_signals(struct master *master)
 {
-    struct signalfd_siginfo info;
+    int number;
 
-    while (read(master->signals, &info, sizeof info) == (ssize_t)sizeof info) {
-        switch (info.ssi_signo) {
+    while ((number = signals_next()) != 0) {
+        switch (number) {
         case SIGHUP:
             master->reload_wanted = master->ending == ENDING_NOT;
             break;
@@ -211,22 +210,6 @@ hear_signals(struct master *master)
             break; /* SIGCHLD: reaped below, whether or not it was seen */
         }
     }
-}
-
-static int
-take_signals(void)
-{
-    sigset_t set;
-
-    signal(SIGPIPE, SIG_IGN);
-    sigemptyset(&set);
-    sigaddset(&set, SIGCHLD);
-    sigaddset(&set, SIGHUP);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGQUIT);
-    sigaddset(&set, SIGTERM);
-    sigprocmask(SIG_SETMASK, &set, NULL);
-    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 /* ------------------------------------------------------------------ the loop */
@@ -260,9 +243,9 @@ wait_for_news(struct master *master)
     } who[POLLS_MOST];
     nfds_t count = 1;
 
-    polls[0] = (struct pollfd){.fd = master->signals, .events = POLLIN};
+    polls[0] = (struct pollfd){.fd = signals_fd(), .events = POLLIN};
     for (struct generation *at = master->all; at != NULL; at = at->next)
-        for (size_t i = 0; i < at->count && count < POLLS_MOST; i++) {
+        for (size_t i = 0; i < at->slots && count < POLLS_MOST; i++) {
             if (at->children[i].state == CHILD_NONE || at->children[i].channel < 0)
                 continue;
             who[count].generation = at;
@@ -273,7 +256,7 @@ wait_for_news(struct master *master)
         return;
     for (nfds_t i = 1; i < count; i++)
         if (polls[i].revents != 0)
-            generation_hear(who[i].generation, who[i].child);
+            generation_hear(who[i].generation, who[i].child, clock_ms());
 }
 
 static void
@@ -287,7 +270,8 @@ keep_time(struct master *master)
             generation_spawn(at, master->all, now);
     }
     if (now >= master->turn_tickets_at) {
-        tickets_turn();
+        if (!tickets_turn())
+            log_error("no random bytes for new TLS ticket keys: the old ones go on");
         master->turn_tickets_at = now + (int64_t)TICKETS_PERIOD * 1000;
     }
 }
@@ -313,16 +297,15 @@ master_run(const struct config_source *source, bool foreground, void (*tell)(con
     struct master master = {.source = source, .foreground = foreground, .tell = tell};
 
     log_set_process("master");
-    master.signals = take_signals();
+    umask(umask(077) | 022); /* nothing is made that others may write */
     master.turn_tickets_at = clock_ms() + (int64_t)TICKETS_PERIOD * 1000;
-    if (master.signals < 0 || !tickets_init()) {
-        tell("out of memory");
+    if (!signals_take() || !tickets_init()) {
+        tell("the system has no descriptors, memory or random bytes left");
         return EXIT_BAD;
     }
     bring_up(&master);
     serve(&master);
     pid_file_remove();
-    close(master.signals);
     /* Told last: whoever waits for it finds everything cleaned up. */
     if (master.failure[0] != '\0')
         tell(master.failure);

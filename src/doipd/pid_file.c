@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "pid_file.h"
@@ -23,6 +24,29 @@ write_pid(int fd)
     return ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)length, 0) == length;
 }
 
+/* Opens and locks; the file may have been removed by its last owner between the two, and is then made again. */
+static int
+open_locked(const char *path)
+{
+    struct stat there, ours;
+    int fd, saved;
+
+    for (;;) {
+        fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+        if (fd < 0)
+            return -1;
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+            break;
+        if (fstat(fd, &ours) == 0 && lstat(path, &there) == 0 && ours.st_ino == there.st_ino && ours.st_dev == there.st_dev)
+            return fd;
+        close(fd);
+    }
+    saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
 bool
 pid_file_take(const char *path, char *reason, size_t size)
 {
@@ -30,8 +54,8 @@ pid_file_take(const char *path, char *reason, size_t size)
 
     if (path[0] == '\0' || held >= 0)
         return true;
-    fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && write_pid(fd)) {
+    fd = open_locked(path);
+    if (fd >= 0 && write_pid(fd)) {
         held = fd;
         held_path = strdup(path);
         return true;

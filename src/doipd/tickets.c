@@ -47,24 +47,23 @@ static struct keys *keys;
 static void
 load(struct pair *pair)
 {
-    uint64_t words[WORDS];
+    for (size_t i = 0; i < WORDS; i++) {
+        uint64_t word = atomic_load_explicit(&keys->words[i], memory_order_acquire);
 
-    for (size_t i = 0; i < WORDS; i++)
-        words[i] = atomic_load_explicit(&keys->words[i], memory_order_acquire);
-    memcpy(pair, words, sizeof *pair);
-    OPENSSL_cleanse(words, sizeof words);
+        memcpy((char *)pair + i * sizeof word, &word, sizeof word);
+    }
 }
 
 /* Each store releases, so that no word is seen before the odd sequence number. */
 static void
 store(const struct pair *pair)
 {
-    uint64_t words[WORDS];
+    for (size_t i = 0; i < WORDS; i++) {
+        uint64_t word;
 
-    memcpy(words, pair, sizeof words);
-    for (size_t i = 0; i < WORDS; i++)
-        atomic_store_explicit(&keys->words[i], words[i], memory_order_release);
-    OPENSSL_cleanse(words, sizeof words);
+        memcpy(&word, (const char *)pair + i * sizeof word, sizeof word);
+        atomic_store_explicit(&keys->words[i], word, memory_order_release);
+    }
 }
 
 bool

@@ -33,6 +33,7 @@ struct control {
     struct worker *worker;
     int signals;
     int64_t drain_until; /* ms; while draining */
+    int64_t sweep_at;    /* ms */
     bool orphan; /* the master is gone */
     bool stop;
 };
@@ -102,7 +103,9 @@ start(struct worker *worker, const struct worker_setup *setup)
     worker->setup = setup;
     worker->config = setup->config;
     worker->service = setup->service;
-    worker->score = scoreboard_worker(setup->board, setup->index);
+    /* Jansson's mark for what is never freed: the threads share it without counting. */
+    worker->service->refcount = (size_t)-1;
+    worker->score = scoreboard_worker(setup->board, setup->part);
     worker->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_mutex_init(&worker->serial, NULL);
     pthread_mutex_init(&worker->lock, NULL);
@@ -112,7 +115,7 @@ start(struct worker *worker, const struct worker_setup *setup)
     score_watch_thread(setup->config->workers.threads);
     load(worker);
     if (worker->wake < 0 || !pool_init(&worker->pool, setup->config->workers.threads, worker->score) ||
-        !pool_start(&worker->pool) || !acceptors_start(worker))
+        !pool_start(&worker->pool))
         give_up(setup, "a worker can't start: the system refuses threads or descriptors");
 }
 
@@ -131,6 +134,16 @@ drain(struct control *control, const char *why)
     control->drain_until = clock_ms() + (int64_t)worker->config->timeouts.shutdown * 1000;
 }
 
+/* Only now: a generation that fails to start must never have served anyone. */
+static void
+serve(struct control *control)
+{
+    struct worker *worker = control->worker;
+
+    if (worker->acceptors == NULL && !atomic_load(&worker->draining) && !acceptors_start(worker))
+        give_up(worker->setup, "a worker can't serve: out of memory");
+}
+
 static void
 hear_master(struct control *control)
 {
@@ -138,7 +151,9 @@ hear_master(struct control *control)
     enum channel_kind kind = channel_receive(control->worker->setup->channel, text);
 
     control->orphan = kind == CHANNEL_CLOSED;
-    if (kind == CHANNEL_RETIRE)
+    if (kind == CHANNEL_SERVE)
+        serve(control);
+    else if (kind == CHANNEL_RETIRE)
         drain(control, "the master says so");
     else if (kind == CHANNEL_CLOSED)
         drain(control, "the master is gone");
@@ -155,19 +170,71 @@ hear_signal(struct control *control)
         drain(control, "SIGTERM");
 }
 
+/* True when a thread's handler runs for longer than timeouts.handler. */
+static bool
+overruns(const struct control *control, const struct score_thread *score, int64_t now)
+{
+    int most = control->worker->config->timeouts.handler;
+    struct score_report report;
+    char doing[512];
+
+    if (!score_read(score, &report) || now - report.began < (int64_t)most * 1000)
+        return false;
+    score_describe(&report, doing, sizeof doing);
+    log_error("%s: it has run for %lld s, and timeouts.handler is %d: this worker retires and is replaced", doing,
+              (long long)(now - report.began) / 1000, most);
+    return true;
+}
+
+/* A handler can't be stopped but by ending its process: the worker gives up its place, serves what else it
+ * has, and ends. */
+static void
+look_at_handlers(struct control *control, int64_t now)
+{
+    struct worker *worker = control->worker;
+    bool any = false;
+
+    if (worker->config->timeouts.handler == 0 || atomic_load(&worker->draining))
+        return;
+    for (int i = 0; i < worker->config->workers.threads; i++)
+        any = overruns(control, &worker->score->threads[i], now) || any;
+    if (!any)
+        return;
+    channel_send(worker->setup->channel, CHANNEL_LEAVING, "");
+    drain(control, "a handler runs for too long");
+}
+
+static void
+sweep(struct control *control, int64_t now)
+{
+    if (now < control->sweep_at)
+        return;
+    control->sweep_at = now + SWEEP_MS;
+    look_at_handlers(control, now);
+    connections_sweep(control->worker, now, atomic_load(&control->worker->draining) ? QUIET_MS : -1);
+}
+
+static int64_t
+sooner(int64_t due, int64_t at)
+{
+    return due < 0 || at < due ? at : due;
+}
+
 /* Ends what is over; gives the time to look again, -1 for only when woken. */
 static int64_t
 keep_time(struct control *control)
 {
     struct worker *worker = control->worker;
-    int64_t now = clock_ms(), next = acceptors_resume(worker, now), sweep = now + SWEEP_MS;
-    bool draining = atomic_load(&worker->draining);
+    int64_t now = clock_ms(), next = acceptors_resume(worker, now);
 
-    connections_sweep(worker, now, draining ? QUIET_MS : -1);
-    if (draining && now >= control->drain_until)
-        control->stop = true;
-    if ((draining || atomic_load(&worker->count) > 0) && (next < 0 || sweep < next))
-        next = sweep;
+    sweep(control, now);
+    if (atomic_load(&worker->draining)) {
+        acceptors_close(worker);
+        control->stop = control->stop || now >= control->drain_until;
+        next = sooner(next, control->drain_until);
+    }
+    if (atomic_load(&worker->draining) || atomic_load(&worker->count) > 0)
+        next = sooner(next, control->sweep_at);
     return next;
 }
 
@@ -201,7 +268,9 @@ is_done(const struct control *control)
 {
     struct worker *worker = control->worker;
 
-    return control->stop || (atomic_load(&worker->draining) && atomic_load(&worker->count) == 0);
+    /* In this order: who accepts counts as that until the connection is counted. */
+    return control->stop || (atomic_load(&worker->draining) && atomic_load(&worker->accepting) == 0 &&
+                             atomic_load(&worker->count) == 0);
 }
 
 _Noreturn void
@@ -213,6 +282,7 @@ worker_main(const struct worker_setup *setup)
 
     snprintf(name, sizeof name, "worker %zu", setup->index + 1);
     log_set_process(name);
+    log_change(setup->config->log.level, setup->config->log.json, setup->config->log.access);
     start(&worker, setup);
     channel_send(setup->channel, CHANNEL_READY, "");
     while (!is_done(&control))

@@ -33,7 +33,8 @@ struct worker_setup {
     json_t *service;
     const struct listener_set *listeners;
     const struct scoreboard *board;
-    size_t index;
+    size_t index; /* of the worker, from 0 */
+    size_t part;  /* of the scoreboard */
     int channel;
 };
 
@@ -49,6 +50,7 @@ struct worker {
     size_t acceptor_count;
     int wake; /* an eventfd: the control thread has something new to look at */
     atomic_bool draining;
+    atomic_int accepting; /* threads that may have an accepted socket in hand, not yet counted below */
     pthread_mutex_t lock; /* of the list below */
     struct connection *connections;
     atomic_int count;

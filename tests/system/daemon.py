@@ -108,6 +108,13 @@ def quoted(value):
     raise TypeError(type(value))
 
 
+def no_complaint(text):
+    """Of a sanitizer, in what a daemon said."""
+    for sign in ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "WARNING: ThreadSanitizer", "runtime error:"):
+        if sign in text:
+            raise AssertionError(f"a sanitizer complains: {text[text.index(sign):][:3000]}")
+
+
 def merge(base, more):
     out = dict(base)
     for key, value in more.items():
@@ -183,8 +190,10 @@ class Daemon:
 
     def run(self, *more, timeout=60):
         """Runs doipd to its end (-t and the like): the CompletedProcess."""
-        return subprocess.run(self.command(*more), capture_output=True, text=True, timeout=timeout,
+        done = subprocess.run(self.command(*more), capture_output=True, text=True, timeout=timeout,
                               stdin=subprocess.DEVNULL, preexec_fn=die_with_parent)
+        no_complaint(done.stderr)
+        return done
 
     def start(self):
         self.spawn()
@@ -216,6 +225,7 @@ class Daemon:
             raise AssertionError(f"doipd should have failed to start; its log: {self.tail()}") from None
         finally:
             self.kill()
+        no_complaint(self.log())
         return status, self.log()
 
     @property
@@ -282,10 +292,7 @@ class Daemon:
             if left and left[2] == stat[2] and left[0] not in "ZX":
                 os.kill(pid, signal.SIGKILL)
                 raise AssertionError(f"worker {pid} outlived its master: {self.tail()}")
-        text = self.log()
-        for sign in ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "WARNING: ThreadSanitizer", "runtime error:"):
-            if sign in text:
-                raise AssertionError(f"a sanitizer complains: {text[text.index(sign):][:3000]}")
+        no_complaint(self.log())
 
     def kill(self):
         """Makes an end of it, without a word."""

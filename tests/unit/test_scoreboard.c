@@ -1,0 +1,204 @@
+/*
+ * The scoreboard: what a thread does can be read beside it, and whatever a worker writes there, the master
+ * reads no further than the part.
+ */
+#include "unit.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "doipd/clock.h"
+#include "doipd/scoreboard.h"
+
+enum { WORKERS = 3, THREADS = 4 };
+
+static struct scoreboard board;
+static struct score_worker *worker;
+
+static void
+setup(void)
+{
+    ck_assert(scoreboard_init(&board, WORKERS, THREADS));
+    worker = scoreboard_worker(&board, 1);
+}
+
+static void
+teardown(void)
+{
+    scoreboard_fini(&board);
+}
+
+START_TEST(idle_threads_say_nothing)
+{
+    struct score_report report;
+    char text[512] = "x";
+
+    ck_assert(!score_read(&worker->threads[0], &report));
+    scoreboard_describe(&board, 1, text, sizeof text);
+    ck_assert_str_eq(text, "");
+}
+END_TEST
+
+START_TEST(what_a_thread_does)
+{
+    struct score_report report;
+    char text[512];
+
+    score_begin(&worker->threads[2], "store", "0.DOIP/Op.Retrieve", "35.TEST/x");
+    ck_assert(score_read(&worker->threads[2], &report));
+    ck_assert_str_eq(report.handler, "store");
+    ck_assert_str_eq(report.operation, "0.DOIP/Op.Retrieve");
+    ck_assert_str_eq(report.target, "35.TEST/x");
+    ck_assert_int_le(clock_ms() - report.began, 1000);
+    scoreboard_describe(&board, 1, text, sizeof text);
+    ck_assert_str_eq(text, "in handler store, operation 0.DOIP/Op.Retrieve, target 35.TEST/x");
+    score_begin(&worker->threads[2], "a", "b", "");
+    scoreboard_describe(&board, 1, text, sizeof text);
+    ck_assert_str_eq(text, "in handler a, operation b");
+    score_end(&worker->threads[2]);
+    ck_assert(!score_read(&worker->threads[2], &report));
+}
+END_TEST
+
+/* Texts of every length around a word's and the room's end. */
+START_TEST(lengths)
+{
+    char target[SCORE_TARGET + 20];
+    struct score_report report;
+
+    for (size_t length = 0; length < sizeof target; length++) {
+        memset(target, 'a' + (int)(length % 26), length);
+        target[length] = '\0';
+        score_begin(&worker->threads[0], target, target, target);
+        ck_assert(score_read(&worker->threads[0], &report));
+        ck_assert_uint_eq(strlen(report.target), length < SCORE_TARGET ? length : SCORE_TARGET - 1);
+        ck_assert(strncmp(report.target, target, strlen(report.target)) == 0);
+        ck_assert_uint_eq(strlen(report.handler), length < SCORE_HANDLER ? length : SCORE_HANDLER - 1);
+        ck_assert_uint_eq(strlen(report.operation), length < SCORE_OPERATION ? length : SCORE_OPERATION - 1);
+    }
+}
+END_TEST
+
+/* A crash is told of the thread that took the signal; without one, of one and how many more there were. */
+START_TEST(whose_fault)
+{
+    char text[512];
+
+    score_begin(&worker->threads[1], "one", "o", "t");
+    score_begin(&worker->threads[3], "two", "o", "t");
+    scoreboard_describe(&board, 1, text, sizeof text);
+    ck_assert_str_eq(text, "in handler one, operation o, target t (and 1 more requests)");
+    atomic_store(&worker->fatal_thread, 4);
+    scoreboard_describe(&board, 1, text, sizeof text);
+    ck_assert_str_eq(text, "in handler two, operation o, target t");
+    atomic_store(&worker->fatal_thread, 1);
+    scoreboard_describe(&board, 1, text, sizeof text);
+    ck_assert_str_eq(text, "");
+    scoreboard_clear(&board, 1);
+    ck_assert_int_eq(atomic_load(&worker->fatal_thread), 0);
+}
+END_TEST
+
+/* A worker may write anything: no number leads out of its part, no text ends elsewhere. */
+START_TEST(nothing_in_it_is_trusted)
+{
+    static const int fatal[] = {-1, 0, THREADS, THREADS + 1, 1 << 30, INT32_MIN, INT32_MAX};
+    struct score_report report;
+    char text[512];
+
+    memset(board.base + board.stride, 0xff, board.stride);
+    for (int i = 0; i < THREADS; i++) {
+        atomic_store(&worker->threads[i].busy, true);
+        memset(worker->threads[i].handler, 'h', SCORE_HANDLER);
+        memset(worker->threads[i].operation, 'o', SCORE_OPERATION);
+        memset(worker->threads[i].target, 't', SCORE_TARGET);
+    }
+    ck_assert(score_read(&worker->threads[0], &report));
+    ck_assert_uint_eq(strlen(report.target), SCORE_TARGET - 1);
+    for (size_t i = 0; i < sizeof fatal / sizeof fatal[0]; i++) {
+        atomic_store(&worker->fatal_thread, fatal[i]);
+        scoreboard_describe(&board, 1, text, sizeof text);
+        ck_assert_uint_lt(strlen(text), sizeof text);
+        ck_assert_int_eq(text[0] != '\0', fatal[i] <= THREADS);
+        scoreboard_describe(&board, 1, text, 10);
+        ck_assert_uint_lt(strlen(text), 10);
+    }
+    scoreboard_describe(&board, 2, text, sizeof text);
+    ck_assert_str_eq(text, "");
+}
+END_TEST
+
+static void
+serve(size_t number, int connections)
+{
+    atomic_store(&scoreboard_worker(&board, number)->accepting, true);
+    atomic_store(&scoreboard_worker(&board, number)->connections, connections);
+}
+
+START_TEST(shares)
+{
+    serve(0, 100);
+    ck_assert(!scoreboard_above_share(&board, 0)); /* alone, it has no share to keep */
+    serve(1, 100);
+    serve(2, 100);
+    ck_assert(!scoreboard_above_share(&board, 0));
+    serve(0, 200);
+    ck_assert(scoreboard_above_share(&board, 0));
+    ck_assert(!scoreboard_above_share(&board, 1));
+    /* Those that have gone or retired count for nothing. */
+    scoreboard_clear(&board, 1);
+    scoreboard_clear(&board, 2);
+    ck_assert(!scoreboard_above_share(&board, 0));
+}
+END_TEST
+
+/* One thread begins and ends calls whose texts belong together; another must never read a mixture. */
+static atomic_bool over;
+
+static void *
+work(void *argument)
+{
+    struct score_thread *score = argument;
+
+    for (int i = 0; !atomic_load(&over); i++) {
+        static const char *const names[] = {"aaaaaaaaaaaaaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbbbbbbbbbbbbb"};
+        score_begin(score, names[i & 1], names[i & 1], names[i & 1]);
+        score_end(score);
+    }
+    return NULL;
+}
+
+START_TEST(reading_beside_a_writer)
+{
+    int64_t until = clock_ms() + 300;
+    struct score_report report;
+    pthread_t thread;
+
+    pthread_create(&thread, NULL, work, &worker->threads[0]);
+    while (clock_ms() < until)
+        if (score_read(&worker->threads[0], &report) && clock_ms() - report.began > 5)
+            ck_assert(report.handler[0] == report.operation[0] && report.handler[0] == report.target[0]);
+    atomic_store(&over, true);
+    pthread_join(thread, NULL);
+}
+END_TEST
+
+static Suite *
+suite(void)
+{
+    Suite *suite = suite_create("scoreboard");
+    TCase *tests = tcase_create("scoreboard");
+
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, idle_threads_say_nothing);
+    tcase_add_test(tests, what_a_thread_does);
+    tcase_add_test(tests, lengths);
+    tcase_add_test(tests, whose_fault);
+    tcase_add_test(tests, nothing_in_it_is_trusted);
+    tcase_add_test(tests, shares);
+    tcase_add_test(tests, reading_beside_a_writer);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
+
+UNIT_MAIN(suite)
