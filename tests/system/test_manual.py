@@ -3,13 +3,14 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 
 import doip
 import manual
 from base import Case
 from client import Home
-from daemon import BUILD, CLIENT, SERVICE, TREE
+from daemon import BUILD, CLIENT, SERVICE, TREE, die_with_parent, free_port
 
 LAYOUT = ("sbin/doipd", "bin/doip", "lib/libdoip.so", "lib/libdoip.so.0", "lib/pkgconfig/doip.pc", "include/doip/handler.h",
           "lib/doipd/handlers/store.so", "lib/systemd/system/doipd.service", "lib/sysusers.d/doipd.conf", "etc/doipd/doipd.conf",
@@ -36,6 +37,8 @@ class Newcomer(Case):
         os.chmod(program, 0o755)
         environment = dict(os.environ, HOME=home.dir, XDG_STATE_HOME=home.path("state"), LC_ALL="C.UTF-8",
                            PATH=home.dir + ":" + os.environ["PATH"])
+        if "first connection" not in block:
+            shell("doip hello", cwd=cwd, env=environment)
         for command, output in manual.session(block):
             real = command.replace("build/doip", "doip").replace("/tmp/", home.dir + "/")
             _, printed = shell(real, cwd=cwd, env=environment)
@@ -54,6 +57,81 @@ class Session(Newcomer):
         _, usage = shell("./bootstrap help", cwd=TREE)
         for command in set(re.findall(r"\./bootstrap (\w+)", manual.text("README.md"))):
             self.assertIn(f"./bootstrap {command} ", usage)
+
+
+class Bootstrap(Newcomer):
+    """`./bootstrap run` in a tree of its own, with what was built already; there is a space in its name."""
+
+    seconds = 200
+    weight = 4
+
+    def setUp(self):
+        if build_has("-fsanitize"):
+            self.skipTest("bootstrap runs no sanitizer build")
+        self.home = Home(self)
+        self.tree = self.home.path("a clone")
+        os.mkdir(self.tree)
+        for name in os.listdir(TREE):
+            if name not in ("build", ".git"):
+                os.symlink(os.path.join(TREE, name), os.path.join(self.tree, name))
+        os.unlink(os.path.join(self.tree, "bootstrap"))
+        shutil.copy2(os.path.join(TREE, "bootstrap"), self.tree)
+        build = os.path.join(self.tree, "build")
+        shutil.copytree(BUILD, build, symlinks=True, ignore=shutil.ignore_patterns("tests", "run"))
+        for name in ("configure", "config.status", "config.h", "config.mk"):
+            shutil.copy2(os.path.join(TREE, "build", name), build)
+        self.environment = dict(os.environ, HOME=self.home.dir, XDG_STATE_HOME=self.home.path("state"), LC_ALL="C.UTF-8")
+        self.port = free_port()
+
+    def bootstrap(self, *arguments):
+        done = subprocess.run(["./bootstrap", *arguments], cwd=self.tree, env=self.environment, timeout=120,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        return done.returncode, done.stdout
+
+    def serve(self):
+        """Starts it from another directory; the command it says to try."""
+        self.process = subprocess.Popen([os.path.join(self.tree, "bootstrap"), "run", f"--port={self.port}"], cwd="/",
+                                        env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, text=True, start_new_session=True, preexec_fn=die_with_parent)
+        self.addCleanup(self.end)
+        said, found = "", None
+        while "notice: serving" not in said:
+            line = self.process.stdout.readline()
+            self.assertTrue(line, f"bootstrap ended: {said}")
+            said += line
+            found = found or re.match(r"    (.*/build/doip .*)\n", line)
+        self.assertTrue(found, said)
+        return found[1]
+
+    def end(self):
+        """Ctrl-C: the whole foreground group gets it."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGINT)
+        if not self.process.stdout.closed:
+            self.process.stdout.read()
+            self.process.stdout.close()
+        return self.process.wait(30)
+
+    def test_run_again_finds_what_was_stored(self):
+        status, said = shell(self.serve(), cwd="/", env=self.environment)
+        self.assertEqual(status, 0, said)
+        made = re.search(r"(?m)^id: (20\.500\.DEMO/\S+)$", said)[1]
+        status, second = self.bootstrap("run", f"--port={free_port()}")
+        self.assertEqual(status, 1, second)
+        self.assertIn(f"process {self.process.pid} serves from build/run/ already", second)
+        self.assertEqual(self.end(), 0)
+        self.serve()
+        status, said = shell(f"build/doip -s localhost:{self.port} retrieve {made} --element readme | cmp - README.md", cwd=self.tree,
+                             env=self.environment)
+        self.assertEqual((status, said), (0, ""))
+        self.assertEqual(self.end(), 0)
+
+    def test_wrong_usage(self):
+        for arguments in (("frob",), ("run", "--port"), ("run", "--port", "0"), ("run", "--port=70000"), ("run", "9000"), ("check", "x")):
+            with self.subTest(arguments):
+                status, said = self.bootstrap(*arguments)
+                self.assertEqual(status, 2, said)
+                self.assertIn("usage: ./bootstrap", said)
 
 
 class Installed(Newcomer):
