@@ -232,14 +232,26 @@ broken_answer(struct connection *connection)
     return break_off(connection, "inside an answer", message[0] != '\0' ? message : doip_writer_reason(connection->writer));
 }
 
+/* Requests for the same operation are taken to last alike long (FNV-1a of its id). */
+static unsigned
+request_kind(const doip_request *request)
+{
+    unsigned hash = 2166136261u;
+
+    for (const char *at = doip_request_operation(request); *at != '\0'; at++)
+        hash = (hash ^ (unsigned char)*at) * 16777619u;
+    return hash;
+}
+
 static enum step
 step_run(struct connection *connection)
 {
     struct worker *worker = connection->worker;
     doip_response *response = doip_request_response(connection->request);
+    unsigned kind = request_kind(connection->request);
     doip_result result;
 
-    if (!connection->may_run && !pool_enter(&worker->pool, &connection->waiting))
+    if (!connection->may_run && !pool_enter(&worker->pool, &connection->waiting, kind))
         return STEP_LEFT;
     connection->may_run = false;
     doip_stream_set_waits(connection->stream, wait_ms(worker->config->timeouts.read),
@@ -247,7 +259,7 @@ step_run(struct connection *connection)
     result = dispatch(worker, connection->request, response);
     connection->outcome = doip_response_end(response, result);
     doip_stream_set_waits(connection->stream, 0, 0);
-    pool_leave(&worker->pool);
+    pool_leave(&worker->pool, kind);
     if (connection->outcome == DOIP_OUTCOME_BROKEN)
         return broken_answer(connection);
     return enter(connection, PHASE_FLUSH);

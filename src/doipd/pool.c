@@ -1,7 +1,12 @@
 /*
  * The threads of a worker: see pool.h.
+ *
+ * Waking a thread for each request would cost more than most requests do, so the lead changes hands only before handlers that are known to
+ * take longer than that (QUICK_US), or not known yet. What a kind of request takes is measured as it runs. Whoever is wrong about a handler is
+ * found out by the deputy within WATCH_MS; it looks only while quick handlers are being run.
  */
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -13,44 +18,141 @@
 #include "pool.h"
 
 enum {
-    THREADS_FIRST = 4,
-    IDLE_MS = 10000, /* a thread beyond the first ones that waits so long ends */
+    THREADS_FIRST = 3,
+    IDLE_MS = 10000, /* a follower beyond the first threads that waits so long ends */
+    QUICK_US = 300,
+    WATCH_MS = 2,
+    QUIET_LOOKS = 50, /* the deputy rests after so many looks without a quick handler */
     STACK_SIZE = 2 * 1024 * 1024,
     COMPLAIN_MS = 1000,
 };
 
-struct start {
+struct pool_thread {
     struct pool *pool;
     int index;
+    bool used;
+    bool leads;
+    int64_t quick_since; /* µs; in a quick handler while it leads; 0: not */
+    int64_t entered;     /* µs; in a handler */
 };
 
-static _Thread_local struct score_thread *my_score;
+static _Thread_local struct pool_thread *me;
 
 struct score_thread *
 pool_score(void)
 {
-    return my_score;
+    return &me->pool->score->threads[me->index];
+}
+
+static int
+cpus(void)
+{
+    cpu_set_t set;
+
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
 bool
-pool_init(struct pool *pool, int threads_most, struct score_worker *score)
+pool_init(struct pool *pool, int threads_most, int processes, struct score_worker *score)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+    pthread_condattr_t monotonic;
 
     memset(pool, 0, sizeof *pool);
     pool->threads_most = threads_most;
+    pool->leaders_most = (cpus() + processes - 1) / processes;
+    if (pool->leaders_most >= threads_most)
+        pool->leaders_most = threads_most - 1;
     pool->score = score;
     pool->last = &pool->first;
     pthread_mutex_init(&pool->lock, NULL);
-    pthread_cond_init(&pool->ended, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&pool->news, &monotonic);
+    pthread_cond_init(&pool->ended, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     pool->epoll = epoll_create1(EPOLL_CLOEXEC);
     pool->stop_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    pool->free_indexes = calloc((size_t)threads_most, sizeof *pool->free_indexes);
-    if (pool->epoll < 0 || pool->stop_event < 0 || pool->free_indexes == NULL)
+    pool->threads = calloc((size_t)threads_most, sizeof *pool->threads);
+    return pool->epoll >= 0 && pool->stop_event >= 0 && pool->threads != NULL &&
+           epoll_ctl(pool->epoll, EPOLL_CTL_ADD, pool->stop_event, &event) == 0;
+}
+
+/* ------------------------------------------------------------------ the lead */
+
+/* With the lock held. */
+static void
+give_up_lead(struct pool *pool, struct pool_thread *thread)
+{
+    if (!thread->leads)
+        return;
+    thread->leads = false;
+    thread->quick_since = 0;
+    pool->leaders--;
+    pthread_cond_signal(&pool->news);
+}
+
+/* The deputy's look, with the lock held. */
+static void
+look(struct pool *pool)
+{
+    int64_t now = clock_us();
+
+    for (int i = 0; i < pool->places; i++) {
+        struct pool_thread *thread = &pool->threads[i];
+
+        if (thread->quick_since != 0 && now - thread->quick_since > WATCH_MS * 1000)
+            give_up_lead(pool, thread);
+    }
+    pool->quiet_looks = pool->quick == pool->quick_seen ? pool->quiet_looks + 1 : 0;
+    pool->quick_seen = pool->quick;
+    if (pool->quiet_looks >= QUIET_LOOKS)
+        pool->watch = false;
+}
+
+static int
+wait_news(struct pool *pool, int ms)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    return pthread_cond_timedwait(&pool->news, &pool->lock, &until);
+}
+
+static bool
+is_spare(const struct pool *pool)
+{
+    return pool->total > THREADS_FIRST && pool->total - pool->busy > pool->leaders_most + 1;
+}
+
+/* With the lock held: waits for the lead. False when the thread is to end. */
+static bool
+follow(struct pool *pool, struct pool_thread *thread)
+{
+    while (!pool->stopping && pool->leaders >= pool->leaders_most) {
+        bool deputy = pool->watch && !pool->has_deputy;
+        int error;
+
+        pool->has_deputy = pool->has_deputy || deputy;
+        error = wait_news(pool, deputy ? WATCH_MS : IDLE_MS);
+        if (deputy) {
+            pool->has_deputy = false;
+            look(pool);
+        } else if (error == ETIMEDOUT && is_spare(pool)) {
+            return false;
+        }
+    }
+    if (pool->stopping)
         return false;
-    for (int i = threads_most - 1; i >= 0; i--)
-        pool->free_indexes[pool->free_count++] = i;
-    return epoll_ctl(pool->epoll, EPOLL_CTL_ADD, pool->stop_event, &event) == 0;
+    pool->leaders++;
+    thread->leads = true;
+    return true;
 }
 
 /* Takes one that waits for a handler, where this thread may enter one. */
@@ -66,61 +168,84 @@ take_waiting(struct pool *pool)
         if (pool->first == NULL)
             pool->last = &pool->first;
         pool->busy++;
+        give_up_lead(pool, me);
+        me->entered = clock_us();
     }
     pthread_mutex_unlock(&pool->lock);
     return waiting;
 }
 
-/*
- * True when the pool can do without this thread, which has then left it. Each that leaves joins the one before: so whoever joins the last
- * knows that all are gone with what they had of their own, which a handler's library may have to take down.
- */
-static bool
-retire_if_idle(struct pool *pool, int index, bool stopping)
+/* Serves until the lead is lost. */
+static void
+lead(struct pool *pool, struct pool_thread *thread)
 {
-    bool leave, join = false;
-    pthread_t before = pthread_self();
-
-    pthread_mutex_lock(&pool->lock);
-    leave = stopping || (pool->total > THREADS_FIRST && pool->total - pool->busy > 1);
-    if (leave) {
-        join = pool->has_left;
-        if (join)
-            before = pool->left;
-        pool->has_left = true;
-        pool->left = pthread_self();
-        pool->free_indexes[pool->free_count++] = index;
-        if (--pool->total == 0)
-            pthread_cond_signal(&pool->ended);
-    }
-    pthread_mutex_unlock(&pool->lock);
-    if (join)
-        pthread_join(before, NULL);
-    return leave;
-}
-
-static void *
-thread_main(void *argument)
-{
-    struct start start = *(struct start *)argument;
-    struct pool *pool = start.pool;
-
-    free(argument);
-    score_watch_thread(start.index);
-    my_score = &pool->score->threads[start.index];
-    for (;;) {
+    while (thread->leads) {
         struct epoll_event event;
-        int n = epoll_wait(pool->epoll, &event, 1, IDLE_MS);
+        int n = epoll_wait(pool->epoll, &event, 1, -1);
         struct source *source = n == 1 ? event.data.ptr : NULL;
         struct pool_waiting *waiting;
 
         if (source != NULL)
             source->ready(source, event.events);
-        else if (n >= 0 && retire_if_idle(pool, start.index, n == 1))
-            return NULL;
+        else if (n == 1)
+            return; /* the stop event */
         while ((waiting = take_waiting(pool)) != NULL)
             waiting->run(waiting);
     }
+}
+
+/*
+ * With the lock held, which it gives up. Each thread that leaves joins the one before: so whoever joins the last knows that all are gone
+ * with what they had of their own, which a handler's library may have to take down.
+ */
+static void
+leave(struct pool *pool, struct pool_thread *thread)
+{
+    bool join = pool->has_left;
+    pthread_t before = join ? pool->left : pthread_self();
+
+    pool->has_left = true;
+    pool->left = pthread_self();
+    thread->used = false;
+    if (--pool->total == 0)
+        pthread_cond_signal(&pool->ended);
+    pthread_mutex_unlock(&pool->lock);
+    if (join)
+        pthread_join(before, NULL);
+}
+
+static void *
+thread_main(void *argument)
+{
+    struct pool_thread *thread = argument;
+    struct pool *pool = thread->pool;
+
+    me = thread;
+    score_watch_thread(thread->index);
+    pthread_mutex_lock(&pool->lock);
+    while (follow(pool, thread)) {
+        pthread_mutex_unlock(&pool->lock);
+        lead(pool, thread);
+        pthread_mutex_lock(&pool->lock);
+        if (pool->stopping)
+            give_up_lead(pool, thread);
+    }
+    leave(pool, thread);
+    return NULL;
+}
+
+/* ------------------------------------------------------------------ coming and going */
+
+/* With the lock held: a place that no thread has. */
+static struct pool_thread *
+free_place(struct pool *pool)
+{
+    for (int i = 0; i < pool->threads_most; i++)
+        if (!pool->threads[i].used) {
+            pool->threads[i] = (struct pool_thread){.pool = pool, .index = i};
+            return &pool->threads[i];
+        }
+    return NULL;
 }
 
 /* Once a second: a busy pool tries with every request. */
@@ -139,26 +264,25 @@ complain(struct pool *pool, int error)
 static bool
 add_thread(struct pool *pool)
 {
-    struct start *start = malloc(sizeof *start);
+    struct pool_thread *place = free_place(pool);
     pthread_attr_t attributes;
     pthread_t thread;
-    int error = ENOMEM;
+    int error;
 
-    if (start != NULL) {
-        start->pool = pool;
-        start->index = pool->free_indexes[pool->free_count - 1];
-        pthread_attr_init(&attributes);
-        pthread_attr_setstacksize(&attributes, STACK_SIZE);
-        error = pthread_create(&thread, &attributes, thread_main, start);
-        pthread_attr_destroy(&attributes);
-    }
+    if (place == NULL)
+        return false;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_SIZE);
+    error = pthread_create(&thread, &attributes, thread_main, place);
+    pthread_attr_destroy(&attributes);
     if (error != 0) {
-        free(start);
         complain(pool, error);
         return false;
     }
-    pool->free_count--;
+    place->used = true;
     pool->total++;
+    if (pool->places <= place->index)
+        pool->places = place->index + 1;
     return true;
 }
 
@@ -168,17 +292,68 @@ pool_start(struct pool *pool)
     bool any;
 
     pthread_mutex_lock(&pool->lock);
-    while (pool->total < THREADS_FIRST && pool->total < pool->threads_most && add_thread(pool))
+    while (pool->total < pool->leaders_most + THREADS_FIRST - 1 && pool->total < pool->threads_most && add_thread(pool))
         ;
     any = pool->total > 1;
     pthread_mutex_unlock(&pool->lock);
     return any;
 }
 
-bool
-pool_enter(struct pool *pool, struct pool_waiting *waiting)
+void
+pool_stop(struct pool *pool)
 {
-    bool may;
+    pthread_mutex_lock(&pool->lock);
+    pool->stopping = true;
+    eventfd_write(pool->stop_event, 1);
+    pthread_cond_broadcast(&pool->news);
+    while (pool->total > 0)
+        pthread_cond_wait(&pool->ended, &pool->lock);
+    pthread_mutex_unlock(&pool->lock);
+    if (pool->has_left)
+        pthread_join(pool->left, NULL);
+    pool->has_left = false;
+}
+
+/* ------------------------------------------------------------------ handlers */
+
+static bool
+is_quick(struct pool *pool, unsigned kind)
+{
+    unsigned pace = atomic_load_explicit(&pool->paces[kind % POOL_PACES], memory_order_relaxed);
+
+    return pace != 0 && pace < QUICK_US;
+}
+
+static void
+learn_pace(struct pool *pool, unsigned kind, int64_t took)
+{
+    atomic_uint *pace = &pool->paces[kind % POOL_PACES];
+    int64_t before = atomic_load_explicit(pace, memory_order_relaxed);
+
+    if (took > 1000000)
+        took = 1000000;
+    if (before != 0)
+        took = (7 * before + took) / 8;
+    atomic_store_explicit(pace, (unsigned)took + (took == 0), memory_order_relaxed);
+}
+
+/* With the lock held: a quick handler is run by the leader itself, under the deputy's eye. */
+static void
+keep_lead(struct pool *pool)
+{
+    me->quick_since = me->entered;
+    pool->quick++;
+    pool->quiet_looks = 0;
+    if (!pool->watch) {
+        pool->watch = true;
+        pthread_cond_signal(&pool->news);
+    }
+}
+
+bool
+pool_enter(struct pool *pool, struct pool_waiting *waiting, unsigned kind)
+{
+    bool quick = is_quick(pool, kind), may;
 
     pthread_mutex_lock(&pool->lock);
     /* Those that wait already come first. */
@@ -186,6 +361,11 @@ pool_enter(struct pool *pool, struct pool_waiting *waiting)
           (pool->total - pool->busy > 1 || (pool->total < pool->threads_most && add_thread(pool)));
     if (may) {
         pool->busy++;
+        me->entered = clock_us();
+        if (quick && me->leads)
+            keep_lead(pool);
+        else
+            give_up_lead(pool, me);
     } else {
         waiting->next = NULL;
         *pool->last = waiting;
@@ -196,24 +376,14 @@ pool_enter(struct pool *pool, struct pool_waiting *waiting)
 }
 
 void
-pool_leave(struct pool *pool)
+pool_leave(struct pool *pool, unsigned kind)
 {
+    int64_t took;
+
     pthread_mutex_lock(&pool->lock);
     pool->busy--;
+    me->quick_since = 0;
+    took = clock_us() - me->entered;
     pthread_mutex_unlock(&pool->lock);
-}
-
-void
-pool_stop(struct pool *pool)
-{
-    eventfd_t one = 1;
-
-    pthread_mutex_lock(&pool->lock);
-    eventfd_write(pool->stop_event, one);
-    while (pool->total > 0)
-        pthread_cond_wait(&pool->ended, &pool->lock);
-    pthread_mutex_unlock(&pool->lock);
-    if (pool->has_left)
-        pthread_join(pool->left, NULL);
-    pool->has_left = false;
+    learn_pace(pool, kind, took);
 }

@@ -1,6 +1,8 @@
 /*
- * The threads of a worker: all equal, waiting on one epoll set. Whoever gets an event takes it one step further; a step that runs a handler may
- * take long, so the pool keeps one thread out of handlers, grows when the others are in them, and shrinks when they idle.
+ * The threads of a worker: leader and followers. A leader waits on the epoll set and takes each connection that is ready one step further;
+ * the others sleep. There are as many leaders as this worker has CPUs to itself, mostly one. Before a handler that may take long
+ * the leader hands over to a follower; a handler that has proven to be quick it runs itself, and a deputy takes the lead away should
+ * that take long after all. One thread is never given to a handler, so that handshakes and heads always move.
  */
 #ifndef DOIPD_POOL_H
 #define DOIPD_POOL_H
@@ -23,33 +25,52 @@ struct pool_waiting {
     void (*run)(struct pool_waiting *waiting);
 };
 
+struct pool_thread;
+
+enum { POOL_PACES = 256 };
+
 struct pool {
     int epoll;
     int stop_event;
     int threads_most;
+    int leaders_most;
     struct score_worker *score;
     pthread_mutex_t lock;
+    pthread_cond_t news; /* for followers */
     pthread_cond_t ended;
+    bool stopping;
+    int places; /* of `threads`, ever used */
     int total;
     int busy; /* in handlers */
+    int leaders;
+    bool watch;      /* leaders run quick handlers: a follower keeps an eye on them */
+    bool has_deputy; /* and one does */
+    unsigned quick;  /* runs of quick handlers, ever */
+    unsigned quick_seen;
+    int quiet_looks;
+    bool has_left;
+    pthread_t left;      /* the last thread that left, to be joined by the next one or by pool_stop() */
+    int64_t complain_at; /* ms; of threads that can't be started */
     struct pool_waiting *first;
     struct pool_waiting **last;
-    int *free_indexes; /* of the scoreboard's thread parts */
-    int free_count;
-    bool has_left;
-    pthread_t left;       /* the last thread that left, to be joined by the next one or by pool_stop() */
-    int64_t complain_at;  /* ms; of threads that can't be started */
+    struct pool_thread *threads; /* by index; of the scoreboard's thread parts, too */
+    atomic_uint paces[POOL_PACES]; /* µs that a kind of request takes, by its hash; 0: unknown */
 };
 
-bool pool_init(struct pool *pool, int threads_most, struct score_worker *score);
+/* `processes`: how many workers share the CPUs. */
+bool pool_init(struct pool *pool, int threads_most, int processes, struct score_worker *score);
 
 /* Starts the first threads. False when not one could be started. */
 bool pool_start(struct pool *pool);
 
-/* Asks for leave to run a handler in the calling thread. False: `waiting` was queued, and its run() is called in a thread that has
- * leave; the caller must not touch it any more. */
-bool pool_enter(struct pool *pool, struct pool_waiting *waiting);
-void pool_leave(struct pool *pool);
+/*
+ * Asks for leave to run a handler in the calling thread. False: `waiting` was queued, and its run() is called in a thread that has
+ * leave; the caller must not touch it any more. `kind` (any number) is the same for requests that take alike long.
+ */
+bool pool_enter(struct pool *pool, struct pool_waiting *waiting, unsigned kind);
+
+/* The handler is done. The thread may have lost the lead meanwhile. */
+void pool_leave(struct pool *pool, unsigned kind);
 
 /* The calling thread's part of the scoreboard. */
 struct score_thread *pool_score(void);

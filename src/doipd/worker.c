@@ -114,7 +114,8 @@ start(struct worker *worker, const struct worker_setup *setup)
     score_watch_process(worker->score);
     score_watch_thread(setup->config->workers.threads);
     load(worker);
-    if (worker->wake < 0 || !pool_init(&worker->pool, setup->config->workers.threads, worker->score) ||
+    if (worker->wake < 0 || !pool_init(&worker->pool, setup->config->workers.threads, setup->config->workers.processes,
+                                       worker->score) ||
         !pool_start(&worker->pool))
         give_up(setup, "a worker can't start: the system refuses threads or descriptors");
 }
