@@ -21,8 +21,9 @@ enum {
     THREADS_FIRST = 3,
     IDLE_MS = 10000, /* a follower beyond the first threads that waits so long ends */
     QUICK_US = 300,
-    WATCH_MS = 2,
-    QUIET_LOOKS = 50, /* the deputy rests after so many looks without a quick handler */
+    WATCH_MS = 20,    /* between the deputy's looks: rare enough not to show among the system calls of requests */
+    LATE_US = 5000,   /* a quick handler that takes so long is not */
+    QUIET_LOOKS = 10, /* the deputy rests after so many looks without a quick handler */
     STACK_SIZE = 2 * 1024 * 1024,
     COMPLAIN_MS = 1000,
 };
@@ -101,7 +102,7 @@ look(struct pool *pool)
     for (int i = 0; i < pool->places; i++) {
         struct pool_thread *thread = &pool->threads[i];
 
-        if (thread->quick_since != 0 && now - thread->quick_since > WATCH_MS * 1000)
+        if (thread->quick_since != 0 && now - thread->quick_since > LATE_US)
             give_up_lead(pool, thread);
     }
     pool->quiet_looks = pool->quick == pool->quick_seen ? pool->quiet_looks + 1 : 0;
