@@ -12,6 +12,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 void
@@ -87,12 +88,14 @@ blobs_bytes(const struct blobs *blobs, const struct blob *blob)
 }
 
 bool
-blobs_remove(const struct blobs *blobs, const struct blob *blob, int *held)
+blobs_remove(const struct blobs *blobs, const struct blob *blob, bool perhaps, int *held)
 {
     char path[BLOB_PATH];
 
     blob_path(blob, path);
     *held = blobs_bytes(blobs, blob);
+    if (*held < 0 && errno == ENOENT && perhaps)
+        return true;
     if (unlinkat(blobs->elements, path, 0) != 0 && errno != ENOENT)
         return false;
     path[2] = '\0'; /* its directory */
@@ -134,6 +137,48 @@ blobs_readers(const struct blobs *blobs, int operation)
 
 /* ------------------------------------------------------------------ opening */
 
+/* Locks and syncs of these can't be relied on, or mean something else than here. */
+const char *
+blobs_network(long type)
+{
+    static const struct {
+        unsigned int type;
+        const char *name;
+    } networks[] = {
+        {0x6969, "NFS"},
+        {0x517b, "SMB"},
+        {0xfe534d42, "SMB"},
+        {0xff534d42, "CIFS"},
+        {0x5346414f, "AFS"},
+        {0x6b414653, "AFS"},
+        {0x73757245, "Coda"},
+        {0x01021997, "9P"},
+        {0x00c36400, "Ceph"},
+        {0x0bd00bd0, "Lustre"},
+        {0x786f4256, "VirtualBox"},
+    };
+
+    for (size_t i = 0; i < sizeof(networks) / sizeof(*networks); i++) {
+        if ((unsigned int)type == networks[i].type)
+            return networks[i].name;
+    }
+    return NULL;
+}
+
+static bool
+blobs_local(int root, const char *path, struct failure *failure)
+{
+    struct statfs system;
+    const char *network = fstatfs(root, &system) == 0 ? blobs_network(system.f_type) : NULL;
+
+    if (network != NULL)
+        failure_set(failure,
+                    "%s: is on a network file system (%s), whose locks and syncs can't be "
+                    "trusted; use a local disk",
+                    path, network);
+    return network == NULL;
+}
+
 static int
 open_directory(int base, const char *path, const char *root, struct failure *failure)
 {
@@ -158,7 +203,7 @@ blobs_open(const char *root, struct failure *failure)
     }
     blobs->incoming = blobs->elements = -1;
     blobs->root = open_directory(AT_FDCWD, root, root, failure);
-    if (blobs->root >= 0)
+    if (blobs->root >= 0 && blobs_local(blobs->root, root, failure))
         blobs->incoming = open_directory(blobs->root, "incoming", root, failure);
     if (blobs->incoming >= 0)
         blobs->elements = open_directory(blobs->root, "elements", root, failure);

@@ -25,7 +25,8 @@ struct blob {
     unsigned char sha256[32];
     char name[65]; /* the same in hexadecimal digits */
     uint64_t length;
-    ino_t inode; /* the file that stage_publish() saw in elements/ */
+    int64_t number; /* in the catalog, where it comes from there */
+    ino_t inode;    /* the file that stage_publish() saw in elements/ */
 };
 
 /* Sets name from sha256. */
@@ -33,16 +34,19 @@ void blob_name(struct blob *blob);
 
 struct blobs;
 
+/* The name of a network file system, by its number in statfs(2); NULL: it is none that is known. */
+const char *blobs_network(long type);
+
 /* The files under `root`, made where needed. NULL: failed. */
 struct blobs *blobs_open(const char *root, struct failure *failure);
 void blobs_close(struct blobs **blobs);
 
 /* A descriptor of the bytes; -1 with errno (ENOENT: removed since). */
 int blobs_bytes(const struct blobs *blobs, const struct blob *blob);
-/* Removes the bytes from elements/, durably. The disk's blocks are given back when *held is closed,
- * if that is not -1: which takes its time for a large file, and need not happen under a lock. False
- * with errno. */
-bool blobs_remove(const struct blobs *blobs, const struct blob *blob, int *held);
+/* Removes the bytes from elements/, durably (`perhaps`: where they are there at all). The disk's
+ * blocks are given back when *held is closed, if that is not -1: which takes its time for a large
+ * file, and need not happen under a lock. False with errno. */
+bool blobs_remove(const struct blobs *blobs, const struct blob *blob, bool perhaps, int *held);
 /* A file without a name, for the caller's own use; -1: failed. */
 int blobs_scratch(const struct blobs *blobs, struct failure *failure);
 /* The lock that a reader of many elements holds shared, and the sweep alone: a new descriptor,

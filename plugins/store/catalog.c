@@ -84,7 +84,7 @@ enum {
     OBJECT_MODIFIED_ON,
     OBJECT_MODIFIED_BY
 };
-enum { ELEMENT_ID, ELEMENT_TYPE, ELEMENT_ATTRIBUTES, ELEMENT_LENGTH, ELEMENT_SHA256 };
+enum { ELEMENT_ID, ELEMENT_TYPE, ELEMENT_ATTRIBUTES, ELEMENT_LENGTH, ELEMENT_SHA256, ELEMENT_BLOB };
 
 int64_t
 catalog_find(struct connection *connection, const char *id, int64_t *version)
@@ -129,8 +129,8 @@ element_json(struct connection *connection, sqlite3_stmt *statement)
                                 json_integer(sqlite3_column_int64(statement, ELEMENT_LENGTH))) == 0;
     }
     if (good)
-        good = column_attributes(connection, statement, ELEMENT_ATTRIBUTES, element,
-                                 CATALOG_DIGEST, digest);
+        good = column_attributes(connection, statement, ELEMENT_ATTRIBUTES, element, CATALOG_DIGEST,
+                                 digest);
     else
         json_decref(digest);
     return serialization(connection, element, good);
@@ -219,6 +219,7 @@ element_blob(sqlite3_stmt *statement, struct blob *blob)
 {
     catalog_sha256(statement, ELEMENT_SHA256, blob);
     blob->length = (uint64_t)sqlite3_column_int64(statement, ELEMENT_LENGTH);
+    blob->number = sqlite3_column_int64(statement, ELEMENT_BLOB);
 }
 
 json_t *
@@ -269,4 +270,33 @@ catalog_data_free(struct catalog_data **list, size_t count)
         free((*list)[i].id);
     free(*list);
     *list = NULL;
+}
+
+/* ------------------------------------------------------------------ sizes */
+
+uint64_t
+catalog_usage(struct connection *connection)
+{
+    sqlite3_stmt *statement = connection_query(connection, SQL_USAGE, "");
+    uint64_t bytes = 0;
+
+    if (connection_step(connection, statement) == 1) {
+        bytes = (uint64_t)sqlite3_column_int64(statement, 0);
+        sqlite3_reset(statement);
+    }
+    return bytes;
+}
+
+uint64_t
+catalog_length(struct connection *connection, int64_t number,
+               bool (*besides)(const char *id, void *closure), void *closure)
+{
+    sqlite3_stmt *statement = connection_query(connection, SQL_ELEMENTS, "i", number);
+    uint64_t length = 0;
+
+    while (connection_step(connection, statement) == 1) {
+        if (!besides(column_text(statement, ELEMENT_ID), closure))
+            length += (uint64_t)sqlite3_column_int64(statement, ELEMENT_LENGTH);
+    }
+    return length;
 }

@@ -50,23 +50,31 @@ void catalog_change(struct connection *connection, int64_t number, const json_t 
                     const json_t *blobs, const json_t *drop, const char *client);
 void catalog_remove(struct connection *connection, int64_t number);
 
-/* The number of those bytes, which are garbage until an element points to them. */
-int64_t catalog_blob(struct connection *connection, const struct blob *blob);
+/* The number of those bytes, which are garbage until an element points to them. They are kept here
+ * where `data` gives them, else they are a file. */
+int64_t catalog_blob(struct connection *connection, const struct blob *blob, const char *data);
+/* The length of all bytes together, each counted once. */
+uint64_t catalog_usage(struct connection *connection);
+/* The length of the object's elements, without those whose ids `besides` says. */
+uint64_t catalog_length(struct connection *connection, int64_t number,
+                        bool (*besides)(const char *id, void *closure), void *closure);
+/* Bytes that are kept here, the caller's; NULL: they are a file (or the connection failed). */
+char *catalog_small(struct connection *connection, const struct blob *blob);
 /* Bytes that nothing points to: how many of `most` there were. */
 struct catalog_garbage {
-    int64_t number;
     struct blob blob;
+    bool small; /* they are in the catalog, and may be a file, too */
 };
 size_t catalog_garbage(struct connection *connection, struct catalog_garbage *list, size_t most);
-void catalog_forget(struct connection *connection, int64_t number);
+void catalog_forget(struct connection *connection, const struct catalog_garbage *garbage);
 
 /* Takes the number of an object that was found; 0 to go on. */
 typedef int (*catalog_found)(int64_t number, void *closure);
 
-/* How many objects match; those of the page go to `found` (listing.c). False when it failed or
- * `found` did. */
-bool catalog_search(struct connection *connection, const struct query *query,
-                    const struct repository_page *page, catalog_found found, void *closure,
-                    uint64_t *size);
+/* How many objects match; those of the page go to `found` (listing.c). OK, REFUSED, or FAILED when
+ * it failed or `found` did. */
+int catalog_search(struct connection *connection, const struct query *query,
+                   const struct repository_page *page, catalog_found found, void *closure,
+                   uint64_t *size, struct failure *failure);
 
 #endif

@@ -4,10 +4,11 @@
  */
 #include <doip/json.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "catalog.h"
-#include "words.h"
+#include "catalog_index.h"
 
 static int64_t
 now(void)
@@ -18,81 +19,83 @@ now(void)
     return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
 }
 
-/* The `attributes` of an object or an element as text, the caller's, without the one named `kept`,
- * which is the store's own; NULL where it has none. */
-static char *
-attributes_text(struct connection *connection, const json_t *object, const char *kept)
+/* The `attributes` of an object or an element, a new reference, without the one named `kept`, which
+ * is the store's own; NULL where it has none. */
+static json_t *
+attributes_given(struct connection *connection, const json_t *object, const char *kept)
 {
-    json_t *attributes = json_incref(json_object_get(object, "attributes"));
-    char *text = NULL;
+    json_t *attributes = json_object_get(object, "attributes");
+    json_t *copy;
 
-    if (attributes == NULL)
-        return NULL;
-    if (json_object_get(attributes, kept) != NULL) {
-        json_t *copy = json_copy(attributes);
+    if (json_object_get(attributes, kept) == NULL)
+        return json_incref(attributes);
+    copy = json_copy(attributes);
+    if (json_object_del(copy, kept) != 0)
+        connection_fail(connection, "memory is short");
+    return copy;
+}
 
-        json_decref(attributes);
-        attributes = copy;
-        json_object_del(attributes, kept);
-    }
-    if (attributes != NULL)
-        text = doip_json_text(attributes, NULL);
-    json_decref(attributes);
-    if (text == NULL)
+/* The same as text, the caller's. */
+static char *
+attributes_text(struct connection *connection, const json_t *attributes)
+{
+    char *text = attributes == NULL ? NULL : doip_json_text(attributes, NULL);
+
+    if (attributes != NULL && text == NULL)
         connection_fail(connection, "memory is short");
     return text;
 }
 
-/* Puts the words of the object, as it stands in the catalog now, into the index, or takes them out.
- */
+/* Takes the object, as it stands in the catalog now, into the index, or out of it. */
 static void
-catalog_words(struct connection *connection, int64_t number, enum sql how)
+catalog_index(struct connection *connection, int64_t number,
+              void (*change)(struct connection *, const struct index_object *))
 {
     sqlite3_stmt *statement = connection_query(connection, SQL_OBJECT, "i", number);
+    struct index_object object = {.number = number};
     json_t *attributes;
-    char *text;
 
     if (connection_step(connection, statement) != 1)
         return;
     attributes = catalog_json(connection, statement, CATALOG_ATTRIBUTES);
-    text = words_text((const char *)sqlite3_column_text(statement, CATALOG_ID),
-                      (const char *)sqlite3_column_text(statement, CATALOG_TYPE),
-                      attributes);
-    sqlite3_reset(statement);
-    if (text == NULL)
-        connection_fail(connection, "memory is short");
-    connection_run(connection, how, "is", number, text);
+    object.attributes = attributes;
+    object.id = (const char *)sqlite3_column_text(statement, CATALOG_ID);
+    object.type = (const char *)sqlite3_column_text(statement, CATALOG_TYPE);
+    change(connection, &object);
+    if (statement != NULL)
+        sqlite3_reset(statement);
     json_decref(attributes);
-    free(text);
 }
 
-/* Writes one element: what is not given stays as it is. */
+/* Writes one element: what is not given stays as it is (`fresh`: there is none yet). */
 static void
 catalog_put_element(struct connection *connection, int64_t number, const json_t *element,
-                    const json_t *blobs)
+                    const json_t *blobs, bool fresh)
 {
     const char *id = json_string_value(json_object_get(element, "id"));
     const char *type = json_string_value(json_object_get(element, "type"));
     int64_t blob = json_integer_value(json_object_get(blobs, id));
-    char *attributes = attributes_text(connection, element, CATALOG_DIGEST);
+    json_t *given = attributes_given(connection, element, CATALOG_DIGEST);
+    char *attributes = attributes_text(connection, given);
 
-    if (connection_run(connection, SQL_ELEMENT_CHANGE, "isssn", number, id, type, attributes,
-                       blob) &&
-        connection_changes(connection) == 0)
+    if (fresh || (connection_run(connection, SQL_ELEMENT_CHANGE, "isssn", number, id, type,
+                                 attributes, blob) &&
+                  connection_changes(connection) == 0))
         connection_run(connection, SQL_ELEMENT_ADD, "isssn", number, id, type, attributes, blob);
+    json_decref(given);
     free(attributes);
 }
 
 static void
 catalog_put_elements(struct connection *connection, int64_t number, const json_t *object,
-                     const json_t *blobs)
+                     const json_t *blobs, bool fresh)
 {
     const json_t *elements = json_object_get(object, "elements");
     json_t *element;
     size_t i;
 
     json_array_foreach(elements, i, element)
-        catalog_put_element(connection, number, element, blobs);
+        catalog_put_element(connection, number, element, blobs, fresh);
 }
 
 int64_t
@@ -100,14 +103,16 @@ catalog_add(struct connection *connection, const char *id, const json_t *object,
             const json_t *blobs, const char *client)
 {
     const char *type = json_string_value(json_object_get(object, "type"));
-    char *attributes = attributes_text(connection, object, CATALOG_METADATA);
+    json_t *given = attributes_given(connection, object, CATALOG_METADATA);
+    char *attributes = attributes_text(connection, given);
     int64_t number = 0;
 
     if (connection_run(connection, SQL_OBJECT_ADD, "sssis", id, type, attributes, now(), client)) {
         number = connection_rowid(connection);
-        catalog_words(connection, number, SQL_WORDS_ADD);
-        catalog_put_elements(connection, number, object, blobs);
+        index_add(connection, &(struct index_object){number, id, type, given});
+        catalog_put_elements(connection, number, object, blobs, true);
     }
+    json_decref(given);
     free(attributes);
     return number;
 }
@@ -127,42 +132,74 @@ catalog_change(struct connection *connection, int64_t number, const json_t *obje
                const json_t *blobs, const json_t *drop, const char *client)
 {
     const char *type = json_string_value(json_object_get(object, "type"));
-    char *attributes = attributes_text(connection, object, CATALOG_METADATA);
-    bool words = type != NULL || attributes != NULL;
+    json_t *given = attributes_given(connection, object, CATALOG_METADATA);
+    char *attributes = attributes_text(connection, given);
+    bool changes = type != NULL || attributes != NULL;
 
-    if (words)
-        catalog_words(connection, number, SQL_WORDS_REMOVE);
+    if (changes)
+        catalog_index(connection, number, index_remove);
     connection_run(connection, SQL_OBJECT_CHANGE, "issis", number, type, attributes, now(), client);
-    if (words)
-        catalog_words(connection, number, SQL_WORDS_ADD);
+    if (changes)
+        catalog_index(connection, number, index_add);
     catalog_drop_elements(connection, number, drop);
-    catalog_put_elements(connection, number, object, blobs);
+    catalog_put_elements(connection, number, object, blobs, false);
+    json_decref(given);
     free(attributes);
 }
 
 void
 catalog_remove(struct connection *connection, int64_t number)
 {
-    catalog_words(connection, number, SQL_WORDS_REMOVE);
+    catalog_index(connection, number, index_remove);
     connection_run(connection, SQL_ELEMENTS_REMOVE, "i", number);
     connection_run(connection, SQL_OBJECT_REMOVE, "i", number);
 }
 
 /* ------------------------------------------------------------------ blobs */
 
-int64_t
-catalog_blob(struct connection *connection, const struct blob *blob)
+static int64_t
+blob_find(struct connection *connection, const struct blob *blob)
 {
-    sqlite3_stmt *statement;
+    sqlite3_stmt *statement = connection_query(connection, SQL_BLOB_FIND, "h", blob->sha256);
     int64_t number = 0;
 
-    connection_run(connection, SQL_BLOB_ADD, "hi", blob->sha256, (int64_t)blob->length);
-    statement = connection_query(connection, SQL_BLOB_FIND, "h", blob->sha256);
     if (connection_step(connection, statement) == 1) {
         number = sqlite3_column_int64(statement, 0);
         sqlite3_reset(statement);
     }
     return number;
+}
+
+int64_t
+catalog_blob(struct connection *connection, const struct blob *blob, const char *data)
+{
+    int64_t number = blob_find(connection, blob);
+
+    if (number == 0 &&
+        connection_run(connection, SQL_BLOB_ADD, "hi", blob->sha256, (int64_t)blob->length))
+        number = connection_rowid(connection);
+    if (number != 0 && data != NULL)
+        connection_run(connection, SQL_SMALL_ADD, "ib", number, data, (size_t)blob->length);
+    return number;
+}
+
+char *
+catalog_small(struct connection *connection, const struct blob *blob)
+{
+    sqlite3_stmt *statement = connection_query(connection, SQL_SMALL, "i", blob->number);
+    char *data = NULL;
+
+    if (connection_step(connection, statement) != 1)
+        return NULL;
+    if ((uint64_t)sqlite3_column_bytes(statement, 0) != blob->length)
+        connection_fail(connection,
+                        "the bytes of an element are damaged: not all of them are there");
+    else if ((data = malloc(blob->length + 1)) == NULL)
+        connection_fail(connection, "memory is short");
+    else if (blob->length > 0)
+        memcpy(data, sqlite3_column_blob(statement, 0), blob->length);
+    sqlite3_reset(statement);
+    return data;
 }
 
 size_t
@@ -172,15 +209,19 @@ catalog_garbage(struct connection *connection, struct catalog_garbage *list, siz
     size_t count = 0;
 
     while (count < most && connection_step(connection, statement) == 1) {
-        list[count].number = sqlite3_column_int64(statement, 0);
-        catalog_sha256(statement, 1, &list[count++].blob);
+        struct catalog_garbage *garbage = &list[count++];
+
+        catalog_sha256(statement, 1, &garbage->blob);
+        garbage->blob.number = sqlite3_column_int64(statement, 0);
+        garbage->small = sqlite3_column_int(statement, 2) != 0;
     }
     sqlite3_reset(statement);
     return count;
 }
 
 void
-catalog_forget(struct connection *connection, int64_t number)
+catalog_forget(struct connection *connection, const struct catalog_garbage *garbage)
 {
-    connection_run(connection, SQL_BLOB_REMOVE, "i", number);
+    connection_run(connection, SQL_SMALL_REMOVE, "i", garbage->blob.number);
+    connection_run(connection, SQL_BLOB_REMOVE, "i", garbage->blob.number);
 }

@@ -1,28 +1,41 @@
 /*
  * Creates and updates (repository.h): bytes are staged as they come, published when all of the
  * request is there, and the catalog's transaction makes it true. In each worker process, from any
- * thread; a change belongs to one thread.
+ * thread; a change belongs to one thread, and to the one that commits for it meanwhile.
+ *
+ * Small bytes wait in memory and go into the catalog; what follows is of the others.
  *
  * In what order it becomes durable: the bytes; the stage's directory, which remembers them; their
  * places among the elements; the catalog. After a crash anywhere on the way, the stage says which
  * bytes may point nowhere (sweep.c).
  */
+#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "repository_impl.h"
 
+/* Elements up to this size are kept in the catalog, and share its sync; but not more of one change
+ * than this, so that neither memory nor the transaction grows with it. */
+#define SMALL_MAX ((size_t)16 << 10)
+#define SMALL_ALL_MAX ((size_t)256 << 10)
+
 struct staged {
     char *element;
     struct blob blob;
+    uint64_t size; /* so far */
+    char *data;    /* of a small one; NULL: it is in the stage */
 };
 
 struct repository_change {
     struct repository *repository;
     char *client;
-    struct stage *stage; /* NULL: no bytes yet */
+    struct stage *stage; /* NULL: no file yet */
     struct staged *staged;
     size_t count;
+    size_t small;   /* bytes in memory */
+    uint64_t total; /* bytes of all elements so far */
+    uint64_t room;  /* so many the quota left when the first file was begun */
 };
 
 struct repository_change *
@@ -33,6 +46,7 @@ repository_change_new(struct repository *repository, const char *client)
     if (change == NULL)
         return NULL;
     change->repository = repository;
+    change->room = UINT64_MAX;
     if (client != NULL && (change->client = strdup(client)) == NULL)
         repository_change_free(&change);
     return change;
@@ -44,8 +58,10 @@ repository_change_free(struct repository_change **change)
     if (*change == NULL)
         return;
     stage_free(&(*change)->stage);
-    for (size_t i = 0; i < (*change)->count; i++)
+    for (size_t i = 0; i < (*change)->count; i++) {
         free((*change)->staged[i].element);
+        free((*change)->staged[i].data);
+    }
     free((*change)->staged);
     free((*change)->client);
     free(*change);
@@ -62,27 +78,122 @@ repository_stage_begin(struct repository_change *change, const char *element,
 
     if (staged != NULL) {
         change->staged = staged;
-        staged[change->count] = (struct staged){.element = strdup(element)};
+        staged += change->count++;
+        *staged = (struct staged){.element = strdup(element), .data = malloc(SMALL_MAX)};
     }
-    if (staged == NULL || staged[change->count].element == NULL)
+    if (staged == NULL || staged->element == NULL || staged->data == NULL)
         return failure_set(failure, "memory is short");
-    change->count++;
+    return REPOSITORY_OK;
+}
+
+/* ------------------------------------------------------------------ limits */
+
+static int
+limit_passed(struct failure *failure, const char *what, uint64_t limit, const char *name)
+{
+    failure_set(failure, "%s would be larger than %llu bytes, which '%s' allows.", what,
+                (unsigned long long)limit, name);
+    return REPOSITORY_REFUSED;
+}
+
+/* What can be known while the bytes come in, so that the disk is not filled first. */
+static int
+limit_check(const struct repository_change *change, const struct staged *staged,
+            struct failure *failure)
+{
+    const struct repository_limits *limits = &change->repository->limits;
+
+    if (limits->element != 0 && staged->size > limits->element)
+        return limit_passed(failure, "The element", limits->element, "max_element");
+    if (limits->object != 0 && change->total > limits->object)
+        return limit_passed(failure, "The object", limits->object, "max_object");
+    if (change->total > change->room)
+        return limit_passed(failure, "The repository", limits->quota, "quota");
+    return REPOSITORY_OK;
+}
+
+/* Looks once how much the quota leaves. */
+static int
+limit_look(struct repository_change *change, struct failure *failure)
+{
+    uint64_t quota = change->repository->limits.quota, usage;
+    struct connection *connection;
+    int status;
+
+    if (quota == 0 || change->room != UINT64_MAX)
+        return REPOSITORY_OK;
+    connection = database_reader(change->repository->database, failure);
+    if (connection == NULL)
+        return REPOSITORY_FAILED;
+    usage = catalog_usage(connection);
+    change->room = usage > quota ? 0 : quota - usage;
+    status = connection_status(connection, failure);
+    database_release(&connection);
+    return status;
+}
+
+/* ------------------------------------------------------------------ bytes, on */
+
+/* It is not a small one after all: what there is of it goes to a file. */
+static int
+stage_open(struct repository_change *change, struct staged *staged, struct failure *failure)
+{
+    int status = limit_look(change, failure);
+
+    if (status == REPOSITORY_OK)
+        status = limit_check(change, staged, failure);
+    if (status != REPOSITORY_OK)
+        return status;
     if (change->stage == NULL)
         change->stage = stage_new(change->repository->blobs, failure);
-    return change->stage == NULL ? REPOSITORY_FAILED : stage_begin(change->stage, failure);
+    status = change->stage == NULL ? REPOSITORY_FAILED : stage_begin(change->stage, failure);
+    if (status == REPOSITORY_OK)
+        status = stage_write(change->stage, staged->data, staged->blob.length, failure);
+    change->small -= staged->blob.length;
+    free(staged->data);
+    staged->data = NULL;
+    return status;
 }
 
 int
 repository_stage_write(struct repository_change *change, const void *data, size_t size,
                        struct failure *failure)
 {
+    struct staged *staged = &change->staged[change->count - 1];
+    int status;
+
+    staged->size += size;
+    change->total += size;
+    if ((status = limit_check(change, staged, failure)) != REPOSITORY_OK)
+        return status;
+    if (staged->data != NULL && size <= SMALL_MAX - staged->blob.length &&
+        size <= SMALL_ALL_MAX - change->small) {
+        memcpy(staged->data + staged->blob.length, data, size);
+        staged->blob.length += size;
+        change->small += size;
+        return REPOSITORY_OK;
+    }
+    if (staged->data != NULL && (status = stage_open(change, staged, failure)) != REPOSITORY_OK)
+        return status;
     return stage_write(change->stage, data, size, failure);
 }
 
 int
 repository_stage_end(struct repository_change *change, struct failure *failure)
 {
-    return stage_end(change->stage, &change->staged[change->count - 1].blob, failure);
+    struct staged *staged = &change->staged[change->count - 1];
+    char *shrunk;
+
+    if (staged->data == NULL)
+        return stage_end(change->stage, &staged->blob, failure);
+    if (EVP_Digest(staged->data, staged->blob.length, staged->blob.sha256, NULL, EVP_sha256(),
+                   NULL) != 1)
+        return failure_set(failure, "SHA-256 is not to be had");
+    blob_name(&staged->blob);
+    shrunk = realloc(staged->data, staged->blob.length + 1);
+    if (shrunk != NULL)
+        staged->data = shrunk;
+    return REPOSITORY_OK;
 }
 
 static int
@@ -90,15 +201,16 @@ change_publish(struct repository_change *change, struct failure *failure)
 {
     int status = change->stage == NULL ? REPOSITORY_OK : stage_seal(change->stage, failure);
 
-    for (size_t i = 0; i < change->count && status == REPOSITORY_OK; i++)
-        status = stage_publish(change->stage, &change->staged[i].blob, failure);
+    for (size_t i = 0; i < change->count && status == REPOSITORY_OK; i++) {
+        if (change->staged[i].data == NULL)
+            status = stage_publish(change->stage, &change->staged[i].blob, failure);
+    }
     return status;
 }
 
 /* ------------------------------------------------------------------ the commit */
 
-/* Under the write lock: the numbers of the staged bytes, by element id. NULL: failed, and latched.
- */
+/* Under the write lock: the numbers of the staged bytes, by element id. Failures are latched. */
 static json_t *
 change_blobs(struct repository_change *change, struct connection *connection)
 {
@@ -110,43 +222,68 @@ change_blobs(struct repository_change *change, struct connection *connection)
     for (size_t i = 0; i < change->count && !connection->failed; i++) {
         const struct staged *staged = &change->staged[i];
 
-        if (stage_confirm(change->stage, &staged->blob, &failure) != REPOSITORY_OK)
+        if (staged->data == NULL &&
+            stage_confirm(change->stage, &staged->blob, &failure) != REPOSITORY_OK)
             connection_fail(connection, failure.text);
         else if (json_object_set_new_nocheck(
                      blobs, staged->element,
-                     json_integer(catalog_blob(connection, &staged->blob))) != 0)
+                     json_integer(catalog_blob(connection, &staged->blob, staged->data))) != 0)
             connection_fail(connection, "memory is short");
     }
     return blobs;
 }
 
-/* What is to be written: a create (no terms) or an update. */
+/* A create (no terms) or an update, and what stands in the catalog after it. */
 struct writing {
+    struct repository_change *change;
     const char *id;
     const json_t *object;
     const struct repository_terms *terms; /* NULL: create */
+    json_t *stored;
 };
 
-/* Under the write lock: writes it, and gives what then stands in the catalog. */
-static json_t *
-change_write(struct repository_change *change, struct connection *connection, int64_t number,
-             const struct writing *writing)
+/* An element of the object whose bytes the update replaces or drops. */
+static bool
+writing_replaces(const char *id, void *closure)
 {
-    json_t *blobs = change_blobs(change, connection);
+    const struct writing *writing = closure;
+    json_t *dropped;
+    size_t i;
 
-    if (writing->terms == NULL)
-        number = catalog_add(connection, writing->id, writing->object, blobs, change->client);
-    else
-        catalog_change(connection, number, writing->object, blobs, writing->terms->drop,
-                       change->client);
-    json_decref(blobs);
-    return catalog_object(connection, number);
+    for (i = 0; i < writing->change->count; i++) {
+        if (strcmp(writing->change->staged[i].element, id) == 0)
+            return true;
+    }
+    json_array_foreach(writing->terms->drop, i, dropped)
+    {
+        if (strcmp(json_string_value(dropped), id) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Under the write lock: the limits on what would be there. A change without bytes passes none. */
+static int
+writing_limits(struct writing *writing, struct connection *connection, int64_t number,
+               struct failure *failure)
+{
+    const struct repository_limits *limits = &writing->change->repository->limits;
+    uint64_t total = writing->change->total;
+
+    if (total == 0)
+        return REPOSITORY_OK;
+    if (limits->quota != 0 && catalog_usage(connection) + total > limits->quota)
+        return limit_passed(failure, "The repository", limits->quota, "quota");
+    if (limits->object != 0 && writing->terms != NULL &&
+        catalog_length(connection, number, writing_replaces, writing) + total > limits->object)
+        return limit_passed(failure, "The object", limits->object, "max_object");
+    return connection_status(connection, failure);
 }
 
 /* Under the write lock: whether it can be written to what is there. */
 static int
-change_check(const struct writing *writing, int64_t number, int64_t version,
-             struct failure *failure)
+writing_check(const struct writing *writing, int64_t number, int64_t version,
+              struct failure *failure)
 {
     if (writing->terms == NULL)
         return number == 0 ? REPOSITORY_OK : REPOSITORY_TAKEN;
@@ -155,47 +292,51 @@ change_check(const struct writing *writing, int64_t number, int64_t version,
     return repository_expect(writing->id, version, writing->terms->version, failure);
 }
 
+/* Under the write lock. */
 static int
-change_transaction(struct repository_change *change, const struct writing *writing,
-                   json_t **stored, struct failure *failure)
+writing_work(struct connection *connection, void *closure, struct failure *failure)
 {
-    struct connection *connection = database_writer(change->repository->database, failure);
-    int64_t number, version;
-    int status;
+    struct writing *writing = closure;
+    struct repository_change *change = writing->change;
+    int64_t version, number = catalog_find(connection, writing->id, &version);
+    int status = connection_status(connection, failure);
+    json_t *blobs;
 
-    if (connection == NULL)
-        return REPOSITORY_FAILED;
-    number = catalog_find(connection, writing->id, &version);
-    status = connection_status(connection, failure);
+    json_decref(writing->stored); /* of a transaction that failed */
+    writing->stored = NULL;
     if (status == REPOSITORY_OK)
-        status = change_check(writing, number, version, failure);
-    if (status != REPOSITORY_OK) {
-        database_rollback(&connection);
+        status = writing_check(writing, number, version, failure);
+    if (status == REPOSITORY_OK)
+        status = writing_limits(writing, connection, number, failure);
+    if (status != REPOSITORY_OK)
         return status;
-    }
-    *stored = change_write(change, connection, number, writing);
-    status = database_commit(&connection, failure);
-    if (status != REPOSITORY_OK) {
-        json_decref(*stored);
-        *stored = NULL;
-    }
-    return status;
+    blobs = change_blobs(change, connection);
+    if (writing->terms == NULL)
+        number = catalog_add(connection, writing->id, writing->object, blobs, change->client);
+    else
+        catalog_change(connection, number, writing->object, blobs, writing->terms->drop,
+                       change->client);
+    json_decref(blobs);
+    writing->stored = catalog_object(connection, number);
+    return connection_status(connection, failure);
 }
 
 static int
-change_commit(struct repository_change *change, const struct writing *writing, json_t **stored,
-              struct failure *failure)
+change_commit(struct writing *writing, json_t **stored, struct failure *failure)
 {
-    struct repository *repository = change->repository;
+    struct repository_change *change = writing->change;
     int status = change_publish(change, failure);
 
-    *stored = NULL;
     if (status == REPOSITORY_OK)
-        status = change_transaction(change, writing, stored, failure);
-    if (status != REPOSITORY_OK)
-        repository_abandon(repository, &change->stage);
-    else if (writing->terms != NULL || atomic_load(&repository->untidy))
-        repository_sweep(repository);
+        status = database_write(change->repository->database, writing_work, writing, failure);
+    if (status != REPOSITORY_OK) {
+        json_decref(writing->stored);
+        writing->stored = NULL;
+        repository_abandon(change->repository, &change->stage);
+    } else if (writing->terms != NULL || atomic_load(&change->repository->untidy)) {
+        repository_sweep(change->repository);
+    }
+    *stored = writing->stored;
     return status;
 }
 
@@ -203,16 +344,16 @@ int
 repository_create(struct repository_change *change, const char *id, const json_t *object,
                   json_t **stored, struct failure *failure)
 {
-    const struct writing writing = {.id = id, .object = object};
+    struct writing writing = {.change = change, .id = id, .object = object};
 
-    return change_commit(change, &writing, stored, failure);
+    return change_commit(&writing, stored, failure);
 }
 
 int
 repository_update(struct repository_change *change, const char *id, const json_t *object,
                   const struct repository_terms *terms, json_t **stored, struct failure *failure)
 {
-    const struct writing writing = {.id = id, .object = object, .terms = terms};
+    struct writing writing = {.change = change, .id = id, .object = object, .terms = terms};
 
-    return change_commit(change, &writing, stored, failure);
+    return change_commit(&writing, stored, failure);
 }

@@ -9,9 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* For what SQLite locks by itself, such as recovery after a crash; writers do not meet here. */
-#define BUSY_MS 30000
-
 static const char *const statement_texts[SQL_COUNT] = {
 #define SQL_TEXT(name, text) [SQL_##name] = text,
     SQL_STATEMENTS(SQL_TEXT)
@@ -57,6 +54,7 @@ connection_bind(struct connection *connection, sqlite3_stmt *statement, const ch
     int error = SQLITE_OK;
 
     for (int i = 1; types[i - 1] != '\0' && error == SQLITE_OK; i++) {
+        const void *data;
         int64_t number;
 
         switch (types[i - 1]) {
@@ -67,6 +65,11 @@ connection_bind(struct connection *connection, sqlite3_stmt *statement, const ch
         case 'h':
             error =
                 sqlite3_bind_blob(statement, i, va_arg(arguments, const void *), 32, SQLITE_STATIC);
+            break;
+        case 'b':
+            data = va_arg(arguments, const void *);
+            error =
+                sqlite3_bind_blob64(statement, i, data, va_arg(arguments, size_t), SQLITE_STATIC);
             break;
         default:
             number = va_arg(arguments, int64_t);
@@ -152,6 +155,17 @@ connection_run(struct connection *connection, enum sql which, const char *types,
     return row == 0;
 }
 
+struct tokenizer *
+connection_tokenizer(struct connection *connection)
+{
+    if (connection->tokenizer == NULL && !connection->failed) {
+        connection->tokenizer = tokenizer_new(connection->handle);
+        if (connection->tokenizer == NULL)
+            connection_fail(connection, "this SQLite can't do full-text search (FTS5)");
+    }
+    return connection->tokenizer;
+}
+
 int
 connection_changes(struct connection *connection)
 {
@@ -173,6 +187,7 @@ connection_free(struct connection **connection)
         return;
     for (int i = 0; i < SQL_COUNT; i++)
         sqlite3_finalize((*connection)->statements[i]);
+    tokenizer_free(&(*connection)->tokenizer);
     sqlite3_close((*connection)->handle);
     free(*connection);
     *connection = NULL;
@@ -200,7 +215,7 @@ connection_new(const char *path, const char *setup, struct failure *failure)
     if (sqlite3_open_v2(path, &connection->handle, flags, NULL) != SQLITE_OK)
         connection_fail_sqlite(connection);
     else
-        sqlite3_busy_timeout(connection->handle, BUSY_MS);
+        sqlite3_busy_timeout(connection->handle, CONNECTION_BUSY_MS);
     connection_execute(connection, setup);
     if (connection_status(connection, failure) != REPOSITORY_OK)
         connection_free(&connection);

@@ -11,8 +11,12 @@
 
 #include "repository.h"
 #include "sql.h"
+#include "words.h"
 
 struct database;
+
+/* For what SQLite locks by itself, such as recovery after a crash; writers do not meet there. */
+#define CONNECTION_BUSY_MS 30000
 
 struct connection {
     struct database *database;
@@ -20,6 +24,7 @@ struct connection {
     sqlite3 *handle;
     bool failed; /* latched: nothing more is done on it, and it will be closed */
     char reason[400];
+    struct tokenizer *tokenizer; /* made when it is first needed */
     sqlite3_stmt *statements[SQL_COUNT];
 };
 
@@ -30,9 +35,9 @@ void connection_free(struct connection **connection);
 
 /*
  * A statement with its parameters bound from 1 on, as `types` says: 's' const char * (NULL for
- * NULL), 'i' int64_t, 'n' int64_t (0 for NULL), 'h' a SHA-256 of 32 bytes. What is bound must live
- * until the statement was stepped to its end. NULL: failed. A failure is latched in the connection:
- * later calls fail too, and a commit.
+ * NULL), 'i' int64_t, 'n' int64_t (0 for NULL), 'h' a SHA-256 of 32 bytes, 'b' const void * and
+ * size_t. What is bound must live until the statement was stepped to its end. NULL: failed. A
+ * failure is latched in the connection: later calls fail too, and a commit.
  */
 sqlite3_stmt *connection_query(struct connection *connection, enum sql which, const char *types,
                                ...);
@@ -50,6 +55,8 @@ bool connection_end(struct connection *connection, enum sql how);
 void connection_fail(struct connection *connection, const char *reason);
 /* Copies the latched failure; REPOSITORY_OK where there is none. */
 int connection_status(const struct connection *connection, struct failure *failure);
+/* What makes tokens of texts; NULL: failed. */
+struct tokenizer *connection_tokenizer(struct connection *connection);
 /* Rows the last statement changed; the rowid it inserted. */
 int connection_changes(struct connection *connection);
 int64_t connection_rowid(struct connection *connection);

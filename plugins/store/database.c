@@ -5,32 +5,18 @@
  * error is closed rather than used again: when the cause is gone (a full disk, a lack of
  * descriptors) the next one works.
  */
-#include "database.h"
+#include "database_impl.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 /* Readers need a connection only while they look something up: more of them than processors bring
  * nothing. */
 #define READERS_MAX 8
-
-struct database {
-    char *path;
-    pthread_mutex_t lock; /* over idle and readers */
-    pthread_cond_t given_back;
-    struct connection *idle;
-    int readers;
-    pthread_mutex_t writing; /* over writer and turn: this process' threads queue here, one of them
-                                in flock() */
-    struct connection *writer;
-    int turn;
-};
 
 struct connection *
 database_reader(struct database *database, struct failure *failure)
@@ -83,132 +69,7 @@ database_release(struct connection **connection)
     *connection = NULL;
 }
 
-/* ------------------------------------------------------------------ the writer */
-
-static bool
-database_lock(struct database *database, struct failure *failure)
-{
-    int result;
-
-    pthread_mutex_lock(&database->writing);
-    while ((result = flock(database->turn, LOCK_EX)) != 0 && errno == EINTR)
-        continue;
-    if (result != 0) {
-        failure_set(failure, "the catalog's lock file: %s", strerror(errno));
-        pthread_mutex_unlock(&database->writing);
-    }
-    return result == 0;
-}
-
-static void
-database_unlock(struct database *database)
-{
-    if (database->writer != NULL && database->writer->failed)
-        connection_free(&database->writer);
-    flock(database->turn, LOCK_UN);
-    pthread_mutex_unlock(&database->writing);
-}
-
-struct connection *
-database_writer(struct database *database, struct failure *failure)
-{
-    if (!database_lock(database, failure))
-        return NULL;
-    if (database->writer == NULL)
-        database->writer = connection_new(database->path, SQL_CONNECTION, failure);
-    if (database->writer != NULL) {
-        database->writer->database = database;
-        if (connection_run(database->writer, SQL_WRITE, ""))
-            return database->writer;
-        connection_status(database->writer, failure);
-    }
-    database_unlock(database);
-    return NULL;
-}
-
-int
-database_commit(struct connection **connection, struct failure *failure)
-{
-    struct database *database = (*connection)->database;
-    int status;
-
-    connection_end(*connection, SQL_COMMIT);
-    status = connection_status(*connection, failure);
-    database_unlock(database); /* which closes a connection that failed, and so rolls back */
-    *connection = NULL;
-    return status;
-}
-
-void
-database_rollback(struct connection **connection)
-{
-    struct database *database = (*connection)->database;
-
-    connection_end(*connection, SQL_ROLLBACK);
-    database_unlock(database);
-    *connection = NULL;
-}
-
 /* ------------------------------------------------------------------ opening */
-
-/* The pragma answers with the mode that is now in force. */
-static bool
-catalog_journal(struct connection *connection)
-{
-    sqlite3_stmt *statement = connection_prepare(connection, SQL_JOURNAL);
-    const char *mode = connection_step(connection, statement) == 1
-                           ? (const char *)sqlite3_column_text(statement, 0)
-                           : NULL;
-
-    if (mode == NULL || strcmp(mode, "wal") != 0)
-        connection_fail(connection,
-                        "this file system can't hold a write-ahead log; use a local one");
-    sqlite3_finalize(statement);
-    return !connection->failed;
-}
-
-static bool
-catalog_schema(struct connection *connection)
-{
-    char text[128];
-    sqlite3_stmt *statement;
-    int version = -1;
-
-    if (!connection_run(connection, SQL_WRITE, ""))
-        return false;
-    statement = connection_query(connection, SQL_USER_VERSION, "");
-    if (connection_step(connection, statement) == 1)
-        version = sqlite3_column_int(statement, 0);
-    sqlite3_reset(statement);
-    if (version == 0) {
-        snprintf(text, sizeof(text), "PRAGMA application_id = %d; PRAGMA user_version = %d;",
-                 SQL_APPLICATION, SQL_VERSION);
-        connection_execute(connection, SQL_SCHEMA);
-        connection_execute(connection, text);
-    } else if (version != SQL_VERSION) {
-        snprintf(text, sizeof(text),
-                 "schema version %d is newer than %d, the last this handler knows", version,
-                 SQL_VERSION);
-        connection_fail(connection, text);
-    }
-    return connection_end(connection, SQL_COMMIT);
-}
-
-static bool
-database_setup(struct database *database, struct failure *failure)
-{
-    bool good = false;
-
-    if (!database_lock(database, failure))
-        return false;
-    database->writer = connection_new(database->path, SQL_CONNECTION, failure);
-    if (database->writer != NULL) {
-        good = catalog_journal(database->writer) && catalog_schema(database->writer);
-        connection_status(database->writer, failure);
-    }
-    database_unlock(database);
-    return good;
-}
 
 static char *
 database_path(const char *root, const char *name, struct failure *failure)
@@ -262,12 +123,13 @@ database_open(const char *root, struct failure *failure)
         return NULL;
     }
     pthread_mutex_init(&database->lock, NULL);
-    pthread_mutex_init(&database->writing, NULL);
+    pthread_mutex_init(&database->queueing, NULL);
     pthread_cond_init(&database->given_back, NULL);
     database->turn = -1;
+    database->last = &database->jobs;
     database->path = database_path(root, "catalog.db", failure);
     if (database->path == NULL || !database_turn(database, root, failure) ||
-        !database_make(database->path, failure) || !database_setup(database, failure))
+        !database_make(database->path, failure) || !database_schema(database, failure))
         database_close(&database);
     return database;
 }
@@ -289,7 +151,7 @@ database_close(struct database **database)
     if (closing->turn >= 0)
         close(closing->turn);
     pthread_cond_destroy(&closing->given_back);
-    pthread_mutex_destroy(&closing->writing);
+    pthread_mutex_destroy(&closing->queueing);
     pthread_mutex_destroy(&closing->lock);
     free(closing->path);
     free(closing);

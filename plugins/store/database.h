@@ -1,11 +1,12 @@
 /*
  * Connections to the store's catalog: a pool of readers, one writer, and transactions on them. Only
- * repository.c and its kin (whole.c, results.c, sweep.c) call it. Thread-safe; a connection belongs
- * to the thread that got it, until it gives it back.
+ * repository.c and its kin (change.c, whole.c, results.c, sweep.c) call it. Thread-safe; a reader
+ * belongs to the thread that got it, until it gives it back.
  *
  * A reader sees the catalog as it was at its first statement. Give it back before anything waits
  * for a client. There is one writer at a time over all processes: they queue on a lock file, which
- * the kernel releases when a process dies.
+ * the kernel releases when a process dies. Whoever writes hands over work; what waits meanwhile is
+ * done in one transaction, and shares its sync.
  */
 #ifndef STORE_DATABASE_H
 #define STORE_DATABASE_H
@@ -18,14 +19,24 @@ struct database;
 struct database *database_open(const char *root, struct failure *failure);
 void database_close(struct database **database);
 
-/* A connection inside a transaction; NULL: failed. Each is ended by the call below it, which takes
- * it back. */
+/* A connection inside a transaction; NULL: failed. */
 struct connection *database_reader(struct database *database, struct failure *failure);
+/* Ends it. */
 void database_release(struct connection **connection);
-struct connection *database_writer(struct database *database, struct failure *failure);
-/* REPOSITORY_OK: what was written is on disk. REPOSITORY_FAILED: nothing of it is, and it is rolled
- * back. */
-int database_commit(struct connection **connection, struct failure *failure);
-void database_rollback(struct connection **connection);
+
+/*
+ * Work inside a write transaction, on any thread of this process. REPOSITORY_OK: to be committed;
+ * another status: it has changed nothing. It may be called again from the start, when a transaction
+ * that it shared with others' failed. It waits for nothing.
+ */
+typedef int (*database_work)(struct connection *connection, void *closure, struct failure *failure);
+
+/* Runs the work: OK when what it wrote is on disk; else the work's own status, or REPOSITORY_FAILED
+ * when nothing of it is. */
+int database_write(struct database *database, database_work work, void *closure,
+                   struct failure *failure);
+/* The same in a transaction of its own: the work sees nothing that is not committed yet. */
+int database_write_alone(struct database *database, database_work work, void *closure,
+                         struct failure *failure);
 
 #endif

@@ -17,43 +17,34 @@ struct search {
 
 /* ------------------------------------------------------------------ attributes */
 
-static bool
-sort_used(const struct repository_page *page, enum repository_field field)
-{
-    for (size_t i = 0; i < page->sort_count; i++) {
-        if (page->sorts[i].field == field)
-            return true;
-    }
-    return false;
-}
-
-/* One of sortFields: "field", "field ASC" or "field DESC". A field named again changes nothing. */
+/* One of sortFields: "field", "field ASC" or "field DESC". */
 static doip_result
 sort_field(doip_response *response, struct repository_page *page, char *text)
 {
     char *rest = NULL;
     const char *name = strtok_r(text, " \t", &rest);
     const char *direction = strtok_r(NULL, " \t", &rest);
-    struct repository_sort sort = {.descending =
-                                       direction != NULL && strcasecmp(direction, "DESC") == 0};
+    struct repository_sort *sort = &page->sorts[page->sort_count];
 
     if (name == NULL)
         return doip_fail_invalid(response, "The attribute 'sortFields' has an empty field.");
-    if (strcmp(name, "id") == 0)
-        sort.field = REPOSITORY_ID;
-    else if (strcmp(name, "type") == 0)
-        sort.field = REPOSITORY_TYPE;
-    else
-        return doip_fail_invalid(
-            response, "The sort field '%s' is not known; there are 'id' and 'type'.", name);
-    if (direction != NULL && !sort.descending && strcasecmp(direction, "ASC") != 0)
+    if (page->sort_count == REPOSITORY_SORTS_MAX)
+        return doip_fail_invalid(response, "The attribute 'sortFields' has more than %d fields.",
+                                 REPOSITORY_SORTS_MAX);
+    sort->descending = direction != NULL && strcasecmp(direction, "DESC") == 0;
+    if (direction != NULL && !sort->descending && strcasecmp(direction, "ASC") != 0)
         return doip_fail_invalid(response, "The sort direction '%s' is neither 'ASC' nor 'DESC'.",
                                  direction);
     if (strtok_r(NULL, " \t", &rest) != NULL)
         return doip_fail_invalid(
             response, "The sort field '%s' is followed by more than its direction.", name);
-    if (!sort_used(page, sort.field))
-        page->sorts[page->sort_count++] = sort;
+    if (!query_field_parse(name, &sort->field))
+        return doip_fail_invalid(
+            response,
+            "The sort field '%s' is not known; there are id, type, createdBy, createdOn, "
+            "modifiedBy, modifiedOn, version and pointers such as /name.",
+            name);
+    page->sort_count++;
     return DOIP_OK;
 }
 
@@ -183,13 +174,14 @@ DOIP_EXPORT doip_result
 search(doip_request *request, doip_response *response)
 {
     struct search search = {.query = NULL};
-    doip_result result;
+    doip_result result = DOIP_FAILED;
 
-    if (search_page(request, response, &search.page) != DOIP_OK ||
-        search_type(request, response, &search.full) != DOIP_OK ||
-        search_query(request, response, &search.query) != DOIP_OK)
-        return DOIP_FAILED;
-    result = search_run(request, response, &search);
+    if (search_page(request, response, &search.page) == DOIP_OK &&
+        search_type(request, response, &search.full) == DOIP_OK &&
+        search_query(request, response, &search.query) == DOIP_OK)
+        result = search_run(request, response, &search);
     query_free(&search.query);
+    for (size_t i = 0; i < search.page.sort_count; i++)
+        free(search.page.sorts[i].field.pointer);
     return result;
 }

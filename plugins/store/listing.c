@@ -2,189 +2,137 @@
  * Searches in the catalog (catalog.h): a query and a page as SQL, run within one short transaction.
  * In each worker process, from any thread.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "catalog.h"
+#include "catalog_index.h"
+#include "where.h"
 
 struct listing {
     struct connection *connection;
     const struct query *query;
     const struct repository_page *page;
-    char *words; /* what FTS5 is asked, NULL: nothing */
+    struct failure *failure;
+    bool refused;
 };
 
-/* The texts of the query as FTS5 wants them: each a quoted string, so that nothing in it is an
- * operator. */
-static char *
-listing_words(const struct query *query)
-{
-    char *words = NULL;
-    size_t size;
-    FILE *file = open_memstream(&words, &size);
+/* ------------------------------------------------------------------ what is asked */
 
-    if (file == NULL)
-        return NULL;
-    for (size_t i = 0; i < query->count; i++) {
-        if (query->terms[i].kind != QUERY_TEXT)
-            continue;
-        fputs("\"", file);
-        for (const char *c = query->terms[i].text; *c != '\0'; c++)
-            fputs(*c == '"' ? "\"\"" : (char[]){*c, '\0'}, file);
-        fputs("\" ", file);
+/* Objects without the field come last, in either direction. */
+static void
+listing_sort(struct statement *statement, const struct repository_sort *sort)
+{
+    if (sort->field.column == QUERY_POINTER) {
+        fputs(sort->descending ? SQL_SORT_GREATEST : SQL_SORT_LEAST, statement->file);
+        statement_number(statement, index_path(statement->connection, sort->field.pointer));
+        fputs(")", statement->file);
+    } else {
+        fputs(where_column(sort->field.column), statement->file);
     }
-    if (fclose(file) == 0)
-        return words;
-    free(words);
-    return NULL;
+    fputs(sort->descending ? " DESC NULLS LAST, " : " NULLS LAST, ", statement->file);
 }
 
-/* How many terms there are of texts (true), or of fields (false). */
-static size_t
-listing_count(const struct listing *listing, bool texts)
+/* Words alone are answered by the index alone, which gives its rows in the order of creation. */
+static void
+listing_words(const struct listing *listing, struct statement *statement, bool counts)
 {
-    size_t count = 0;
+    char *text = match_text(statement, listing->query);
 
-    for (size_t i = 0; i < listing->query->count; i++)
-        count += (listing->query->terms[i].kind == QUERY_TEXT) == texts;
-    return count;
-}
-
-/* True where the index alone answers. */
-static bool
-listing_by_words(const struct listing *listing, bool sorted)
-{
-    return listing->words != NULL && listing_count(listing, false) == 0 && !sorted;
+    fputs(counts ? SQL_LIST_COUNT : SQL_LIST_ROWIDS, statement->file);
+    fputs(SQL_LIST_WORDS, statement->file);
+    if (text != NULL)
+        statement_text(statement, text);
+    fputs(counts ? "" : " ORDER BY rowid", statement->file);
+    free(text);
 }
 
 static void
-listing_order(const struct listing *listing, bool words, FILE *file)
+listing_objects(const struct listing *listing, struct statement *statement, bool counts)
 {
-    static const char *const fields[REPOSITORY_FIELDS] = {
-        [REPOSITORY_ID] = SQL_SEARCH_BY_ID,
-        [REPOSITORY_TYPE] = SQL_SEARCH_BY_TYPE,
-    };
-
-    fputs(SQL_SEARCH_ORDER, file);
-    for (size_t i = 0; i < listing->page->sort_count; i++) {
-        const struct repository_sort *sort = &listing->page->sorts[i];
-
-        fprintf(file, "%s%s, ", fields[sort->field], sort->descending ? SQL_SEARCH_DESCENDING : "");
-    }
-    /* By rowid where the index leads, which gives its rows in that order by itself. */
-    fputs(words || (listing->words != NULL && listing->page->sort_count == 0)
-              ? SQL_SEARCH_BY_ROWID
-              : SQL_SEARCH_BY_NUMBER,
-          file);
-}
-
-static void
-listing_where(const struct listing *listing, bool words, FILE *file)
-{
-    if (words)
-        fputs(SQL_SEARCH_WORDS, file);
-    else
-        fputs(listing->words != NULL ? SQL_SEARCH_BOTH : SQL_SEARCH_OBJECTS, file);
-    for (size_t i = 0; i < listing->query->count; i++) {
-        if (listing->query->terms[i].kind != QUERY_TEXT)
-            fputs(listing->query->terms[i].kind == QUERY_ID ? SQL_SEARCH_ID : SQL_SEARCH_TYPE,
-                  file);
-    }
-}
-
-/* The statement that counts, or the one that lists the page. */
-static char *
-listing_text(const struct listing *listing, bool counts)
-{
-    bool words = listing_by_words(listing, !counts && listing->page->sort_count > 0);
-    char *text = NULL;
-    size_t size;
-    FILE *file = open_memstream(&text, &size);
-
-    if (file == NULL)
-        return NULL;
+    fputs(counts ? SQL_LIST_COUNT : SQL_LIST_NUMBERS, statement->file);
+    fputs(SQL_LIST_OBJECTS, statement->file);
+    where_condition(statement, listing->query);
     if (counts)
-        fputs(SQL_SEARCH_COUNT, file);
+        return;
+    fputs(" ORDER BY ", statement->file);
+    for (size_t i = 0; i < listing->page->sort_count; i++)
+        listing_sort(statement, &listing->page->sorts[i]);
+    fputs("o.number", statement->file);
+}
+
+/* ------------------------------------------------------------------ running it */
+
+/* Calls `row` for each row of the statement that counts, or of the one that lists the page. */
+static void
+listing_run(struct listing *listing, bool counts,
+            void (*row)(struct listing *listing, sqlite3_stmt *prepared, void *closure),
+            void *closure)
+{
+    struct statement statement;
+    sqlite3_stmt *prepared;
+
+    if (listing->refused || !statement_open(&statement, listing->connection))
+        return;
+    if (match_only(listing->query) && (counts || listing->page->sort_count == 0))
+        listing_words(listing, &statement, counts);
     else
-        fputs(words ? SQL_SEARCH_WORD_NUMBERS : SQL_SEARCH_NUMBERS, file);
-    listing_where(listing, words, file);
+        listing_objects(listing, &statement, counts);
     if (!counts) {
-        listing_order(listing, words, file);
-        fputs(SQL_SEARCH_PAGE, file);
+        fputs(" LIMIT ", statement.file);
+        statement_number(&statement, listing->page->most);
+        fputs(" OFFSET ", statement.file);
+        statement_number(&statement, (int64_t)listing->page->skip);
     }
-    if (fclose(file) == 0)
-        return text;
-    free(text);
-    return NULL;
+    prepared = statement_close(&statement);
+    while (prepared != NULL && connection_step(listing->connection, prepared) == 1)
+        row(listing, prepared, closure);
+    sqlite3_finalize(prepared);
+    if (statement.refusal[0] != '\0') {
+        failure_set(listing->failure, "%s", statement.refusal);
+        listing->refused = true;
+    }
+    statement_free(&statement);
 }
 
-static sqlite3_stmt *
-listing_statement(const struct listing *listing, bool counts)
+static void
+row_count(struct listing *listing, sqlite3_stmt *prepared, void *closure)
 {
-    char *text = listing_text(listing, counts);
-    sqlite3_stmt *statement = NULL;
-    int i = 1;
-
-    if (text == NULL)
-        connection_fail(listing->connection, "memory is short");
-    statement = connection_prepare(listing->connection, text);
-    free(text);
-    if (listing->words != NULL)
-        sqlite3_bind_text(statement, i++, listing->words, -1, SQLITE_STATIC);
-    for (size_t term = 0; term < listing->query->count; term++) {
-        if (listing->query->terms[term].kind != QUERY_TEXT)
-            sqlite3_bind_text(statement, i++, listing->query->terms[term].text, -1, SQLITE_STATIC);
-    }
-    if (!counts) {
-        sqlite3_bind_int64(statement, i++, listing->page->most);
-        sqlite3_bind_int64(statement, i++, (int64_t)listing->page->skip);
-    }
-    return statement;
+    (void)listing;
+    *(uint64_t *)closure = (uint64_t)sqlite3_column_int64(prepared, 0);
 }
 
-static uint64_t
-listing_size(const struct listing *listing)
+struct finding {
+    catalog_found found;
+    void *closure;
+    uint64_t count;
+};
+
+static void
+row_found(struct listing *listing, sqlite3_stmt *prepared, void *closure)
 {
-    sqlite3_stmt *statement = listing_statement(listing, true);
-    uint64_t size = 0;
+    struct finding *finding = closure;
 
-    if (connection_step(listing->connection, statement) == 1)
-        size = (uint64_t)sqlite3_column_int64(statement, 0);
-    sqlite3_finalize(statement);
-    return size;
+    finding->count++;
+    if (finding->found(sqlite3_column_int64(prepared, 0), finding->closure) != 0)
+        connection_fail(listing->connection, "the results of a search can't be kept");
 }
 
-/* Hands over the numbers of the page, and says how many they were. */
-static uint64_t
-listing_numbers(const struct listing *listing, catalog_found found, void *closure)
-{
-    sqlite3_stmt *statement = listing_statement(listing, false);
-    uint64_t count = 0;
-
-    while (connection_step(listing->connection, statement) == 1) {
-        if (found(sqlite3_column_int64(statement, 0), closure) != 0)
-            connection_fail(listing->connection, "the results of a search can't be kept");
-        count++;
-    }
-    sqlite3_finalize(statement);
-    return count;
-}
-
-bool
+int
 catalog_search(struct connection *connection, const struct query *query,
                const struct repository_page *page, catalog_found found, void *closure,
-               uint64_t *size)
+               uint64_t *size, struct failure *failure)
 {
-    struct listing listing = {.connection = connection, .query = query, .page = page};
-    uint64_t listed = 0;
+    struct listing listing = {connection, query, page, failure, false};
+    struct finding finding = {found, closure, 0};
 
-    if (listing_count(&listing, true) > 0 && (listing.words = listing_words(query)) == NULL)
-        connection_fail(connection, "memory is short");
+    *size = 0;
     if (page->most != 0)
-        listed = listing_numbers(&listing, found, closure);
+        listing_run(&listing, false, row_found, &finding);
     /* All that there is was listed: then it is counted, too. */
-    *size = page->most < 0 && page->skip == 0 ? listed : listing_size(&listing);
-    free(listing.words);
-    return !connection->failed;
+    if (page->most < 0 && page->skip == 0)
+        *size = finding.count;
+    else
+        listing_run(&listing, true, row_count, size);
+    return listing.refused ? REPOSITORY_REFUSED : connection_status(connection, failure);
 }

@@ -1,33 +1,76 @@
 /*
- * The store's query language: text to a list of terms that must all match. Knows no catalog. Pure
- * functions, any thread.
+ * The store's query language: text to a tree. Knows no catalog. Pure functions, any thread.
  *
- *   query  = [ term { ["AND"] term } ]
- *   term   = "*:*" | text | field ":" text          field: id, type
- *   text   = word | '"' characters '"'              a backslash takes the next character as it is
+ *   query  = [ or ]
+ *   or     = and { ("OR" | "||") and }
+ *   and    = clause { ["AND" | "&&"] clause }
+ *   clause = { "NOT" | "!" | "-" | "+" } term
+ *   term   = "*:*" | "(" or ")" | value | field ":" value | field ":" "(" or ")"
+ *   value  = word | '"' characters '"' | ("[" | "{") bound "TO" bound ("]" | "}")
+ *   bound  = "*" | word | '"' characters '"'
  *
- * What Lucene gives a meaning and this version does not (OR, NOT, + and - before a term,
- * parentheses, brackets, wildcards, ranges, other fields) is refused, never misread.
+ * In a word, * stands for any characters and ? for one. A backslash takes the next character as it
+ * is. What Lucene gives a meaning beyond this (boosts, fuzziness) is refused, never misread.
  */
 #ifndef STORE_QUERY_H
 #define STORE_QUERY_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+enum query_column {
+    QUERY_ID,
+    QUERY_TYPE,
+    QUERY_CREATED_BY,
+    QUERY_MODIFIED_BY,
+    QUERY_CREATED_ON,
+    QUERY_MODIFIED_ON,
+    QUERY_VERSION,
+    QUERY_COLUMNS,                 /* so many columns of an object; beside them: */
+    QUERY_POINTER = QUERY_COLUMNS, /* a place in its attributes */
+    QUERY_ANYWHERE                 /* its words */
+};
+
+struct query_field {
+    enum query_column column;
+    char *pointer; /* of QUERY_POINTER: below attributes, array indexes as "_" */
+};
+
+/* Sets *field (whose pointer is the caller's) by its name; false: there is none of that name, or
+ * memory is short. */
+bool query_field_parse(const char *name, struct query_field *field);
+/* Columns that hold numbers. */
+bool query_is_number(enum query_column column);
 
 enum query_kind {
-    QUERY_TEXT, /* the words of the text, next to each other, anywhere in the object */
-    QUERY_ID,   /* the id is exactly the text */
-    QUERY_TYPE, /* the type is exactly the text */
+    QUERY_ALL,
+    QUERY_AND,
+    QUERY_OR,
+    QUERY_NOT,    /* its one child does not match */
+    QUERY_WORDS,  /* anywhere, or at a pointer: the words of the text, next to each other */
+    QUERY_MATCH,  /* a column of text is the text */
+    QUERY_RANGE,  /* a column of text, or a pointer, has a value between the bounds */
+    QUERY_NUMBER, /* a column of numbers is between from and to */
+    QUERY_EXISTS, /* the field has a value */
 };
 
-struct query_term {
-    enum query_kind kind;
-    char *text;
+/* Wildcards in the text of QUERY_WORDS and QUERY_MATCH: characters that no text has there. */
+#define QUERY_ANY '\1'
+#define QUERY_ONE '\2'
+
+struct query_bound {
+    char *text;    /* NULL: open */
+    bool excluded; /* the value itself does not match */
 };
 
-/* No terms: every object matches. */
 struct query {
-    struct query_term *terms;
+    enum query_kind kind;
+    struct query_field field;
+    char *text;
+    struct query_bound low, high;
+    int64_t from, to;
+    struct query **children;
     size_t count;
 };
 

@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "store.h"
 
@@ -106,6 +105,8 @@ element_respond(doip_request *request, doip_response *response, const char *id,
         return DOIP_FAILED;
     if (size == 0)
         return doip_respond_bytes(response, "", 0);
+    if (bytes->data != NULL)
+        return doip_respond_bytes(response, bytes->data + offset, size);
     return doip_respond_fd(response, bytes->fd, (off_t)offset, size);
 }
 
@@ -127,8 +128,7 @@ retrieve_element(doip_request *request, doip_response *response, const char *id)
         return store_fail(request, response, status, &failure);
     result = element_respond(request, response, id, element, &bytes);
     json_decref(element);
-    if (bytes.fd >= 0)
-        close(bytes.fd);
+    repository_bytes_fini(&bytes);
     return result;
 }
 
@@ -161,7 +161,8 @@ whole_respond(doip_request *request, doip_response *response, struct repository_
             return store_fail(request, response, more, &failure);
         result = doip_respond_json(response, json_pack("{s:s}", "id", id));
         if (result == DOIP_OK)
-            result = doip_respond_fd(response, bytes.fd, 0, bytes.length);
+            result = bytes.data != NULL ? doip_respond_bytes(response, bytes.data, bytes.length)
+                                        : doip_respond_fd(response, bytes.fd, 0, bytes.length);
     }
     return result;
 }

@@ -55,7 +55,10 @@ repository_open(const char *root, struct failure *failure)
     repository->blobs = blobs_open(root, failure);
     /* The catalog is opened by name, again and again: the name must not depend on the working
      * directory. */
-    if (repository->blobs != NULL && (path = realpath(root, NULL)) == NULL)
+    repository->janitor = janitor_new(repository_clean, repository);
+    if (repository->janitor == NULL)
+        failure_set(failure, "memory is short");
+    else if (repository->blobs != NULL && (path = realpath(root, NULL)) == NULL)
         failure_set(failure, "%s: %s", root, strerror(errno));
     if (path != NULL)
         repository->database = database_open(path, failure);
@@ -68,10 +71,17 @@ repository_open(const char *root, struct failure *failure)
 }
 
 void
+repository_limit(struct repository *repository, const struct repository_limits *limits)
+{
+    repository->limits = *limits;
+}
+
+void
 repository_close(struct repository **repository)
 {
     if (*repository == NULL)
         return;
+    janitor_free(&(*repository)->janitor);
     database_close(&(*repository)->database);
     blobs_close(&(*repository)->blobs);
     free(*repository);
@@ -129,10 +139,20 @@ repository_object(struct repository *repository, const char *id, json_t **object
     return status;
 }
 
-/* One look into the catalog. */
+void
+repository_bytes_fini(struct repository_bytes *bytes)
+{
+    free(bytes->data);
+    if (bytes->fd >= 0)
+        close(bytes->fd);
+    *bytes = (struct repository_bytes){.fd = -1};
+}
+
+/* One look into the catalog, which may have the bytes, too. */
 static int
 element_look(struct repository *repository, const char *id, const char *element_id,
-             json_t **element, bool *data, struct blob *blob, struct failure *failure)
+             json_t **element, bool *data, struct blob *blob, struct repository_bytes *bytes,
+             struct failure *failure)
 {
     struct connection *connection;
     int64_t number, version;
@@ -141,6 +161,8 @@ element_look(struct repository *repository, const char *id, const char *element_
     if (status != REPOSITORY_OK)
         return status;
     *element = catalog_element(connection, number, element_id, data, blob);
+    if (*element != NULL && *data)
+        bytes->data = catalog_small(connection, blob);
     status = connection_status(connection, failure);
     database_release(&connection);
     if (status == REPOSITORY_OK && *element == NULL) {
@@ -162,12 +184,14 @@ repository_element(struct repository *repository, const char *id, const char *el
         int status;
 
         *element = NULL;
-        status = element_look(repository, id, element_id, element, &data, &blob, failure);
+        *bytes = (struct repository_bytes){.fd = -1};
+        status = element_look(repository, id, element_id, element, &data, &blob, bytes, failure);
         if (status != REPOSITORY_OK)
             return status;
         bytes->length = data ? blob.length : 0;
-        bytes->fd = data ? blobs_bytes(repository->blobs, &blob) : -1;
-        if (!data || bytes->fd >= 0)
+        if (data && bytes->data == NULL)
+            bytes->fd = blobs_bytes(repository->blobs, &blob);
+        if (!data || bytes->data != NULL || bytes->fd >= 0)
             return REPOSITORY_OK;
         error = errno;
         json_decref(*element);
@@ -180,26 +204,35 @@ repository_element(struct repository *repository, const char *id, const char *el
 
 /* ------------------------------------------------------------------ deleting */
 
+struct deletion {
+    const char *id;
+    int64_t version; /* that is expected */
+};
+
+/* Under the write lock. */
+static int
+deletion_work(struct connection *connection, void *closure, struct failure *failure)
+{
+    const struct deletion *deletion = closure;
+    int64_t version, number = catalog_find(connection, deletion->id, &version);
+    int status = connection_status(connection, failure);
+
+    if (status == REPOSITORY_OK)
+        status = number == 0 ? REPOSITORY_UNKNOWN
+                             : repository_expect(deletion->id, version, deletion->version, failure);
+    if (status != REPOSITORY_OK)
+        return status;
+    catalog_remove(connection, number);
+    return connection_status(connection, failure);
+}
+
 int
 repository_delete(struct repository *repository, const char *id, int64_t version,
                   struct failure *failure)
 {
-    struct connection *connection = database_writer(repository->database, failure);
-    int64_t number, is;
-    int status;
+    struct deletion deletion = {id, version};
+    int status = database_write(repository->database, deletion_work, &deletion, failure);
 
-    if (connection == NULL)
-        return REPOSITORY_FAILED;
-    number = catalog_find(connection, id, &is);
-    status = connection_status(connection, failure);
-    if (status == REPOSITORY_OK)
-        status = number == 0 ? REPOSITORY_UNKNOWN : repository_expect(id, is, version, failure);
-    if (status != REPOSITORY_OK) {
-        database_rollback(&connection);
-        return status;
-    }
-    catalog_remove(connection, number);
-    status = database_commit(&connection, failure);
     if (status == REPOSITORY_OK)
         repository_sweep(repository);
     return status;

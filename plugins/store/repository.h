@@ -43,6 +43,18 @@ struct repository;
 struct repository *repository_open(const char *root, struct failure *failure);
 void repository_close(struct repository **repository);
 
+/* In bytes of elements; 0: no limit. What would pass one is REFUSED. */
+struct repository_limits {
+    uint64_t element;
+    uint64_t object; /* all elements of one together */
+    uint64_t quota;  /* all that is kept, equal bytes once */
+};
+
+/* To be called before the first change. */
+void repository_limit(struct repository *repository, const struct repository_limits *limits);
+/* Waits until what is not needed any more since earlier calls has been removed from the disk. */
+void repository_settle(struct repository *repository);
+
 /*
  * A change: an object to be created or updated, and element bytes staged for it. Nothing of it can
  * be seen, and all of it goes away with repository_change_free(), until one of repository_create()
@@ -54,8 +66,8 @@ struct repository_change;
 struct repository_change *repository_change_new(struct repository *repository, const char *client);
 void repository_change_free(struct repository_change **change);
 
-/* Stages the bytes of the element of that id: begin, any number of writes, end. REPOSITORY_OK or
- * _FAILED. */
+/* Stages the bytes of the element of that id: begin, any number of writes, end. REPOSITORY_OK,
+ * _REFUSED (a limit is passed) or _FAILED. */
 int repository_stage_begin(struct repository_change *change, const char *element,
                            struct failure *failure);
 int repository_stage_write(struct repository_change *change, const void *data, size_t size,
@@ -65,7 +77,7 @@ int repository_stage_end(struct repository_change *change, struct failure *failu
 /*
  * Commits the change as the new object `id`; `object` is as doip_object_check() leaves it, its own
  * id is not looked at. *stored: the default serialization of what is stored now, the caller's. OK,
- * TAKEN or FAILED.
+ * TAKEN, REFUSED (the quota) or FAILED.
  */
 int repository_create(struct repository_change *change, const char *id, const json_t *object,
                       json_t **stored, struct failure *failure);
@@ -76,7 +88,7 @@ struct repository_terms {
 };
 
 /* Commits it to the object `id`: what `object` leaves out stays (protocol section 6). OK, UNKNOWN,
- * REFUSED (another version) or FAILED. */
+ * REFUSED (another version, a limit) or FAILED. */
 int repository_update(struct repository_change *change, const char *id, const json_t *object,
                       const struct repository_terms *terms, json_t **stored,
                       struct failure *failure);
@@ -92,14 +104,18 @@ int repository_exists(struct repository *repository, const char *id, int64_t ver
 int repository_object(struct repository *repository, const char *id, json_t **object,
                       struct failure *failure);
 
-/* Bytes of an element: a descriptor to pread from, which keeps them whatever is done to the object
- * meanwhile. */
+/* Bytes of an element: in memory, or a descriptor to pread from, which keeps them whatever is done
+ * to the object meanwhile. */
 struct repository_bytes {
-    int fd; /* -1: the element has no data */
+    char *data; /* NULL: not in memory */
+    int fd;     /* -1: not in a file; neither: the element has no data */
     uint64_t length;
 };
 
-/* One element (its serialization, the caller's) and its bytes, whose descriptor the caller closes.
+/* Frees what is in it. */
+void repository_bytes_fini(struct repository_bytes *bytes);
+
+/* One element (its serialization, the caller's) and its bytes, which the caller ends with _fini().
  * UNKNOWN: the object or the element is; *element then tells which (NULL, or a JSON null for the
  * element). */
 int repository_element(struct repository *repository, const char *id, const char *element_id,
@@ -113,24 +129,24 @@ int repository_whole(struct repository *repository, const char *id, struct repos
 void repository_whole_free(struct repository_whole **whole);
 /* Its default serialization, borrowed. */
 json_t *repository_whole_object(const struct repository_whole *whole);
-/* The next element that has data: 1 with its id (borrowed) and bytes (the descriptor stays the
- * whole's, until the next call); 0 after the last; REPOSITORY_FAILED. */
+/* The next element that has data: 1 with its id (borrowed) and bytes (which stay the whole's, until
+ * the next call); 0 after the last; REPOSITORY_FAILED. */
 int repository_whole_next(struct repository_whole *whole, const char **element_id,
                           struct repository_bytes *bytes, struct failure *failure);
 
 /* ------------------------------------------------------------------ search */
 
-enum repository_field { REPOSITORY_ID, REPOSITORY_TYPE, REPOSITORY_FIELDS };
+enum { REPOSITORY_SORTS_MAX = 8 };
 
 struct repository_sort {
-    enum repository_field field;
+    struct query_field field;
     bool descending;
 };
 
 /* Which of the objects found are wanted, and in what order: by `sorts`, then (or without any) as
  * they were created. */
 struct repository_page {
-    struct repository_sort sorts[REPOSITORY_FIELDS]; /* each field at most once */
+    struct repository_sort sorts[REPOSITORY_SORTS_MAX];
     size_t sort_count;
     uint64_t skip;
     int64_t most; /* negative: all */
@@ -139,6 +155,7 @@ struct repository_page {
 /* What a search found: the list is made at once and is cheap, the objects are read one by one. */
 struct repository_results;
 
+/* OK, REFUSED or FAILED. */
 int repository_search(struct repository *repository, const struct query *query,
                       const struct repository_page *page, struct repository_results **results,
                       struct failure *failure);

@@ -10,11 +10,14 @@
 #include "blobs.h"
 #include "catalog.h"
 #include "database.h"
+#include "janitor.h"
 #include "repository.h"
 
 struct repository {
     struct database *database;
     struct blobs *blobs;
+    struct janitor *janitor;
+    struct repository_limits limits;
     atomic_bool untidy; /* something could not be swept: to be tried again after the next change */
 };
 
@@ -28,8 +31,11 @@ int repository_missing(const struct blob *blob, int error, struct failure *failu
 /* OK, or REFUSED when a client wanted another version than there is. */
 int repository_expect(const char *id, int64_t version, int64_t wanted, struct failure *failure);
 
-/* Removes the bytes that nothing points to any more. Failures only leave them for the next time. */
+/* Has the janitor remove the bytes that nothing points to any more. Failures only leave them for the
+ * next time. */
 void repository_sweep(struct repository *repository);
+/* What the janitor does; `closure` is the repository. */
+void repository_clean(void *closure);
 /* Takes care of what dead processes left, then sweeps. */
 void repository_tidy(struct repository *repository);
 /* Ends a stage some of whose bytes were published, but not committed: they become garbage. *stage

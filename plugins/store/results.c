@@ -88,8 +88,8 @@ results_fill(struct repository_results *results, const struct query *query,
 
     if (connection == NULL)
         return REPOSITORY_FAILED;
-    catalog_search(connection, query, page, results_found, results, &results->size);
-    status = connection_status(connection, failure);
+    status =
+        catalog_search(connection, query, page, results_found, results, &results->size, failure);
     database_release(&connection);
     if (status == REPOSITORY_OK && results->file >= 0)
         status = results_spill(results);

@@ -1,10 +1,9 @@
 /*
  * All SQL of the store: the schema, each statement once, and the pieces that a search is composed
- * of. Only connection.c and database.c (which prepare statements) and catalog.c and listing.c
- * (which bind and step them) include it.
+ * of (with operators between them, where.c and listing.c). It is included by connection.h, and so
+ * by all that work on a connection.
  *
- * The schema's version is in `PRAGMA user_version`. A change here that an older catalog does not
- * have needs a new version and a migration in database.c.
+ * The schema's version is in `PRAGMA user_version`: the number of steps taken (schema.c).
  *
  *   object    One row per object; `attributes` is JSON text as it will be sent (NULL: none), but
  *             for `metadata`, which is made of version, created_* and modified_* (milliseconds
@@ -13,17 +12,21 @@
  *   blob      Element bytes by content, stored once each; `uses` counts the elements that point
  *             to it (the triggers keep it). A row without uses is garbage: its file goes first,
  *             then the row.
- *   word      Full-text index over words_text() of each object, by object.number. It holds no
- *             text of its own: what is taken out must be the very text that was put in, so a
- *             change of words_text() needs a new schema version too.
+ *   usage     One row: the length of all blobs together (the triggers keep it).
+ *   small     The bytes of small blobs. A blob that has no row here is a file.
+ *   path      The places in attributes that have ever had a value: JSON pointers below
+ *             attributes, array indexes as "_".
+ *   field     The values there, for ranges and sorting; strings are cut (catalog_index.h).
+ *   word      Full-text index over the words of each object (words.h), by object.number. It
+ *             holds no text of its own: what is taken out must be the very text that was put in.
+ *   vocabulary  Its words.
  */
 #ifndef STORE_SQL_H
 #define STORE_SQL_H
 
-#define SQL_VERSION 1
 #define SQL_APPLICATION 0x444f4950 /* "DOIP" */
 
-#define SQL_SCHEMA                                                                           \
+#define SQL_SCHEMA_1                                                                         \
     "CREATE TABLE object ("                                                                  \
     "  number INTEGER PRIMARY KEY AUTOINCREMENT,"                                            \
     "  id TEXT NOT NULL UNIQUE,"                                                             \
@@ -67,16 +70,60 @@
     "CREATE VIRTUAL TABLE word USING"                                                        \
     "  fts5(text, content='', columnsize=0, tokenize='unicode61 remove_diacritics 2');"
 
+#define SQL_SCHEMA_2              \
+    "CREATE TABLE small ("        \
+    "  blob INTEGER PRIMARY KEY," \
+    "  data BLOB NOT NULL"        \
+    ") STRICT;"
+
+#define SQL_SCHEMA_3                                                                      \
+    "CREATE TABLE path ("                                                                 \
+    "  number INTEGER PRIMARY KEY,"                                                       \
+    "  pointer TEXT NOT NULL UNIQUE"                                                      \
+    ") STRICT;"                                                                           \
+    "CREATE TABLE field ("                                                                \
+    "  object INTEGER NOT NULL,"                                                          \
+    "  path INTEGER NOT NULL,"                                                            \
+    "  value ANY NOT NULL,"                                                               \
+    "  PRIMARY KEY (object, path, value)"                                                 \
+    ") STRICT, WITHOUT ROWID;"                                                            \
+    "CREATE INDEX field_value ON field (path, value);"                                    \
+    "CREATE INDEX object_created_on ON object (created_on);"                              \
+    "CREATE INDEX object_modified_on ON object (modified_on);"                            \
+    "CREATE INDEX object_created_by ON object (created_by) WHERE created_by IS NOT NULL;" \
+    "DROP TABLE word;"                                                                    \
+    "CREATE VIRTUAL TABLE word USING"                                                     \
+    "  fts5(text, content='', columnsize=0, tokenize='unicode61 remove_diacritics 2');"   \
+    "CREATE VIRTUAL TABLE vocabulary USING fts5vocab(word, row);"
+
+#define SQL_SCHEMA_4                                               \
+    "CREATE TABLE usage (bytes INTEGER NOT NULL) STRICT;"          \
+    "INSERT INTO usage SELECT coalesce(sum(length), 0) FROM blob;" \
+    "CREATE TRIGGER blob_added AFTER INSERT ON blob BEGIN"         \
+    "  UPDATE usage SET bytes = bytes + NEW.length;"               \
+    "END;"                                                         \
+    "CREATE TRIGGER blob_removed AFTER DELETE ON blob BEGIN"       \
+    "  UPDATE usage SET bytes = bytes - OLD.length;"               \
+    "END;"
+
+/* X(text): each leads to the next version, from an empty file on. They stay as they are for ever:
+ * a change is a new step. */
+#define SQL_SCHEMA_STEPS(X) X(SQL_SCHEMA_1) X(SQL_SCHEMA_2) X(SQL_SCHEMA_3) X(SQL_SCHEMA_4)
+/* A catalog from before this version needs its index filled anew. */
+#define SQL_SCHEMA_INDEX 3
+
 /* The first connection of a process runs SQL_JOURNAL, every connection SQL_CONNECTION. */
 #define SQL_JOURNAL "PRAGMA journal_mode = WAL"
-#define SQL_CONNECTION "PRAGMA synchronous = FULL; PRAGMA cache_size = -1024;"
-#define SQL_CONNECTION_READER SQL_CONNECTION "PRAGMA query_only = ON;"
+#define SQL_CONNECTION "PRAGMA synchronous = FULL;"
+#define SQL_CONNECTION_WRITER \
+    SQL_CONNECTION "PRAGMA cache_size = -8192; PRAGMA journal_size_limit = 67108864;"
+#define SQL_CONNECTION_READER SQL_CONNECTION "PRAGMA cache_size = -4096; PRAGMA query_only = ON;"
 
-#define SQL_OBJECT_COLUMNS                                                     \
+#define SQL_OBJECT_COLUMNS                                                  \
     "SELECT number, id, type, attributes, version, created_on, created_by," \
     " modified_on, modified_by FROM object"
-#define SQL_ELEMENT_COLUMNS                                 \
-    "SELECT e.id, e.type, e.attributes, b.length, b.sha256" \
+#define SQL_ELEMENT_COLUMNS                                           \
+    "SELECT e.id, e.type, e.attributes, b.length, b.sha256, b.number" \
     " FROM element e LEFT JOIN blob b ON b.number = e.blob WHERE e.object = ?"
 
 /* X(name, text) */
@@ -86,9 +133,11 @@
     X(COMMIT, "COMMIT")                                                                      \
     X(ROLLBACK, "ROLLBACK")                                                                  \
     X(USER_VERSION, "PRAGMA user_version")                                                   \
+    X(APPLICATION_ID, "PRAGMA application_id")                                               \
     X(FIND, "SELECT number, version FROM object WHERE id = ?")                               \
     X(ID, "SELECT id FROM object WHERE number = ?")                                          \
     X(OBJECT, SQL_OBJECT_COLUMNS " WHERE number = ?")                                        \
+    X(OBJECT_AFTER, SQL_OBJECT_COLUMNS " WHERE number > ? ORDER BY number LIMIT 1")          \
     X(ELEMENTS, SQL_ELEMENT_COLUMNS " ORDER BY e.ordinal")                                   \
     X(ELEMENT, SQL_ELEMENT_COLUMNS " AND e.id = ?")                                          \
     X(OBJECT_ADD, "INSERT INTO object (id, type, attributes, created_on, modified_on, "      \
@@ -107,10 +156,22 @@
       " blob = coalesce(?5, blob) WHERE object = ?1 AND id = ?2")                            \
     X(ELEMENT_REMOVE, "DELETE FROM element WHERE object = ? AND id = ?")                     \
     X(ELEMENTS_REMOVE, "DELETE FROM element WHERE object = ?")                               \
+    X(USAGE, "SELECT bytes FROM usage")                                                      \
     X(BLOB_FIND, "SELECT number FROM blob WHERE sha256 = ?")                                 \
-    X(BLOB_ADD, "INSERT INTO blob (sha256, length) VALUES (?, ?) ON CONFLICT DO NOTHING")    \
-    X(GARBAGE, "SELECT number, sha256 FROM blob WHERE uses = 0 LIMIT ?")                     \
+    X(BLOB_ADD, "INSERT INTO blob (sha256, length) VALUES (?, ?)")                           \
+    X(SMALL, "SELECT data FROM small WHERE blob = ?")                                        \
+    X(SMALL_ADD, "INSERT INTO small (blob, data) VALUES (?, ?) ON CONFLICT DO NOTHING")      \
+    X(SMALL_REMOVE, "DELETE FROM small WHERE blob = ?")                                      \
+    X(GARBAGE, "SELECT number, sha256, EXISTS (SELECT 1 FROM small WHERE blob = number)"     \
+               " FROM blob WHERE uses = 0 LIMIT ?")                                          \
     X(BLOB_REMOVE, "DELETE FROM blob WHERE number = ? AND uses = 0")                         \
+    X(PATH, "SELECT number FROM path WHERE pointer = ?")                                     \
+    X(PATH_ADD, "INSERT INTO path (pointer) VALUES (?)")                                     \
+    X(FIELD_ADD, "INSERT INTO field (object, path, value) VALUES (?, ?, ?)"                  \
+                 " ON CONFLICT DO NOTHING")                                                  \
+    X(FIELDS_REMOVE, "DELETE FROM field WHERE object = ?")                                   \
+    X(TERMS, "SELECT term FROM vocabulary WHERE term >= ?1 AND term < ?2 AND term GLOB ?3"   \
+             " LIMIT ?4")                                                                    \
     X(WORDS_ADD, "INSERT INTO word (rowid, text) VALUES (?, ?)")                             \
     X(WORDS_REMOVE, "INSERT INTO word (word, rowid, text) VALUES ('delete', ?, ?)")
 
@@ -118,27 +179,21 @@ enum sql {
 #define SQL_NAME(name, text) SQL_##name,
     SQL_STATEMENTS(SQL_NAME)
 #undef SQL_NAME
-    SQL_COUNT
+        SQL_COUNT
 };
 
-/* A search: what it selects, from where, its conditions and its order. Conditions that hold no
- * words need only `object`; words alone need only `word`, which gives its rows by rowid without
- * sorting. */
-#define SQL_SEARCH_COUNT "SELECT count(*)"
-#define SQL_SEARCH_OBJECTS " FROM object o WHERE 1"
-#define SQL_SEARCH_NUMBERS "SELECT o.number"
-#define SQL_SEARCH_WORD_NUMBERS "SELECT w.rowid"
-#define SQL_SEARCH_WORDS " FROM word w WHERE w.word MATCH ?1"
-#define SQL_SEARCH_BOTH \
-    " FROM word w CROSS JOIN object o ON o.number = w.rowid WHERE w.word MATCH ?1"
-#define SQL_SEARCH_ID " AND o.id = ?"
-#define SQL_SEARCH_TYPE " AND o.type = ?"
-#define SQL_SEARCH_ORDER " ORDER BY "
-#define SQL_SEARCH_BY_ID "o.id"
-#define SQL_SEARCH_BY_TYPE "o.type"
-#define SQL_SEARCH_BY_NUMBER "o.number"
-#define SQL_SEARCH_BY_ROWID "w.rowid"
-#define SQL_SEARCH_DESCENDING " DESC"
-#define SQL_SEARCH_PAGE " LIMIT ? OFFSET ?"
+/* A search is composed of these, and of what where.c writes. */
+#define SQL_LIST_COUNT "SELECT count(*)"
+#define SQL_LIST_NUMBERS "SELECT o.number"
+#define SQL_LIST_ROWIDS "SELECT rowid"
+#define SQL_LIST_OBJECTS " FROM object o WHERE "
+#define SQL_LIST_WORDS " FROM word WHERE word MATCH "
+#define SQL_SORT_LEAST "(SELECT min(value) FROM field WHERE object = o.number AND path = "
+#define SQL_SORT_GREATEST "(SELECT max(value) FROM field WHERE object = o.number AND path = "
+/* Conditions, to be closed by a parenthesis. */
+#define SQL_WHERE_WORDS "o.number IN (SELECT rowid FROM word WHERE word MATCH "
+#define SQL_WHERE_FIELD "o.number IN (SELECT object FROM field WHERE path = "
+#define SQL_WHERE_UNION " UNION ALL SELECT object FROM field WHERE path = "
+#define SQL_WHERE_ONE_OF " AND value IN ("
 
 #endif

@@ -17,6 +17,9 @@ static const doip_option options_table[] = {
      "directory of the repository; empty: \"store\" in state_directory"},
     {"prefix", DOIP_OPTION_STRING, "",
      "prefix of the ids made for new objects; empty: that of the service's id"},
+    {"max_element", DOIP_OPTION_SIZE, "0", "most bytes of one element; 0: no limit"},
+    {"max_object", DOIP_OPTION_SIZE, "0", "most bytes of all elements of one object; 0: no limit"},
+    {"quota", DOIP_OPTION_SIZE, "0", "most bytes of all elements together; 0: no limit"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -78,6 +81,10 @@ store_open_root(const doip_options *options, struct opened *opened)
             "the "
             "workers run as.",
             opened->root, failure.text);
+    repository_limit(opened->store.repository,
+                     &(struct repository_limits){doip_option_size(options, "max_element"),
+                                                 doip_option_size(options, "max_object"),
+                                                 doip_option_size(options, "quota")});
     opened->store.prefix = opened->prefix;
     return DOIP_OK;
 }

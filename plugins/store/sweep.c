@@ -1,7 +1,7 @@
 /*
  * Nothing stays that is not needed: bytes that nothing points to any more, and what crashed
- * processes left in incoming/. In each worker process, from any thread, after changes and at the
- * start.
+ * processes left in incoming/. In each worker process: on the janitor's thread after changes, and
+ * when the repository is opened.
  *
  * Bytes are removed only under the catalog's write lock, and only where a committed row of the
  * catalog says that they have no use: file first, then row, so that a crash in between leaves a row
@@ -18,43 +18,50 @@
 /* So many files are removed in one transaction: writers wait for no more. */
 #define BATCH 16
 
-/* Under the write lock: removes files, then rows. False: not all of them could be. */
-static bool
-sweep_remove(struct repository *repository, struct connection *connection,
-             struct catalog_garbage *garbage, size_t count, int held[BATCH])
-{
-    bool good = true;
+struct sweep {
+    struct repository *repository;
+    size_t count;
+    size_t held_count;
+    int held[BATCH]; /* files whose blocks are given back outside the lock */
+    bool good;
+};
 
-    for (size_t i = 0; i < count; i++) {
-        held[i] = -1;
-        if (blobs_remove(repository->blobs, &garbage[i].blob, &held[i]))
-            catalog_forget(connection, garbage[i].number);
+/* Under the write lock, and alone: what a change in the same transaction dropped would be gone
+ * before it is committed. Removes files, then rows. */
+static int
+sweep_work(struct connection *connection, void *closure, struct failure *failure)
+{
+    struct sweep *sweep = closure;
+    struct catalog_garbage garbage[BATCH];
+
+    sweep->count = catalog_garbage(connection, garbage, BATCH);
+    for (size_t i = 0; i < sweep->count; i++) {
+        int held = -1;
+
+        if (blobs_remove(sweep->repository->blobs, &garbage[i].blob, garbage[i].small, &held))
+            catalog_forget(connection, &garbage[i]);
         else
-            good = false;
+            sweep->good = false;
+        if (held >= 0)
+            sweep->held[sweep->held_count++] = held;
     }
-    return good;
+    return connection_status(connection, failure);
 }
 
 /* One transaction: true when there may be more. */
 static bool
 sweep_batch(struct repository *repository)
 {
-    struct catalog_garbage garbage[BATCH];
+    struct sweep sweep = {.repository = repository, .good = true};
     struct failure failure;
-    int held[BATCH];
-    struct connection *connection = database_writer(repository->database, &failure);
-    size_t count = connection == NULL ? 0 : catalog_garbage(connection, garbage, BATCH);
-    bool good = connection != NULL && sweep_remove(repository, connection, garbage, count, held);
 
-    if (connection != NULL && database_commit(&connection, &failure) != REPOSITORY_OK)
-        good = false;
-    for (size_t i = 0; i < count; i++) {
-        if (held[i] >= 0)
-            close(held[i]);
-    }
-    if (!good)
+    if (database_write_alone(repository->database, sweep_work, &sweep, &failure) != REPOSITORY_OK)
+        sweep.good = false;
+    for (size_t i = 0; i < sweep.held_count; i++)
+        close(sweep.held[i]);
+    if (!sweep.good)
         atomic_store(&repository->untidy, true);
-    return good && count == BATCH;
+    return sweep.good && sweep.count == BATCH;
 }
 
 /* A look without the write lock. */
@@ -92,31 +99,32 @@ sweep_garbage(struct repository *repository)
 
 /* ------------------------------------------------------------------ stages */
 
+struct listed {
+    struct blob *list;
+    size_t count;
+};
+
 /* Gives the bytes of a stage that nothing points to rows without uses. */
 static int
-stage_register(struct repository *repository, const struct blob *list, size_t count)
+register_work(struct connection *connection, void *closure, struct failure *failure)
 {
-    struct failure failure;
-    struct connection *connection = database_writer(repository->database, &failure);
+    const struct listed *listed = closure;
 
-    if (connection == NULL)
-        return REPOSITORY_FAILED;
-    for (size_t i = 0; i < count; i++)
-        catalog_blob(connection, &list[i]);
-    return database_commit(&connection, &failure);
+    for (size_t i = 0; i < listed->count; i++)
+        catalog_blob(connection, &listed->list[i], NULL);
+    return connection_status(connection, failure);
 }
 
 static void
 stage_settle(struct repository *repository, struct stage **stage)
 {
-    struct blob *list = NULL;
+    struct listed listed = {.list = NULL};
     struct failure failure;
-    size_t count = 0;
-    int status = stage_list(*stage, &list, &count, &failure);
+    int status = stage_list(*stage, &listed.list, &listed.count, &failure);
 
-    if (status == REPOSITORY_OK && count > 0)
-        status = stage_register(repository, list, count);
-    free(list);
+    if (status == REPOSITORY_OK && listed.count > 0)
+        status = database_write(repository->database, register_work, &listed, &failure);
+    free(listed.list);
     if (status == REPOSITORY_OK) {
         stage_free(stage);
     } else {
@@ -131,7 +139,7 @@ repository_abandon(struct repository *repository, struct stage **stage)
     if (*stage == NULL)
         return;
     stage_settle(repository, stage);
-    sweep_garbage(repository);
+    repository_sweep(repository);
 }
 
 void
@@ -146,10 +154,24 @@ repository_tidy(struct repository *repository)
 }
 
 void
-repository_sweep(struct repository *repository)
+repository_clean(void *closure)
 {
+    struct repository *repository = closure;
+
     if (atomic_exchange(&repository->untidy, false))
         repository_tidy(repository);
     else
         sweep_garbage(repository);
+}
+
+void
+repository_sweep(struct repository *repository)
+{
+    janitor_ask(repository->janitor);
+}
+
+void
+repository_settle(struct repository *repository)
+{
+    janitor_settle(repository->janitor);
 }

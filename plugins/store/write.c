@@ -21,10 +21,12 @@ stage_bytes(doip_request *request, doip_response *response, struct repository_ch
 {
     struct failure failure;
     ssize_t got;
+    int status;
 
     while ((got = doip_read(request, piece, PIECE)) > 0) {
-        if (repository_stage_write(change, piece, (size_t)got, &failure) != REPOSITORY_OK)
-            return store_fail(request, response, REPOSITORY_FAILED, &failure);
+        status = repository_stage_write(change, piece, (size_t)got, &failure);
+        if (status != REPOSITORY_OK)
+            return store_fail(request, response, status, &failure);
     }
     if (got < 0)
         return DOIP_FAILED;
@@ -153,7 +155,8 @@ expected_version(doip_request *request, doip_response *response, int64_t *versio
     if (doip_attribute_int(request, "ifVersion", version) != DOIP_OK)
         return DOIP_FAILED;
     if (*version != REPOSITORY_ANY_VERSION && *version < 1)
-        return doip_fail_invalid(response, "The attribute 'ifVersion' is %lld; versions count from 1.",
+        return doip_fail_invalid(response,
+                                 "The attribute 'ifVersion' is %lld; versions count from 1.",
                                  (long long)*version);
     return DOIP_OK;
 }
@@ -170,14 +173,13 @@ update_drop(doip_request *request, doip_response *response, const json_t *object
     if (list == NULL || json_is_null(list))
         return DOIP_OK;
     if (!json_is_array(list))
-        return doip_fail_invalid(response,
-                                 "The attribute 'elementsToDelete' is not an array of element ids.");
+        return doip_fail_invalid(
+            response, "The attribute 'elementsToDelete' is not an array of element ids.");
     json_array_foreach(list, i, id)
     {
         if (!json_is_string(id))
-            return doip_fail_invalid(response,
-                                     "Item %zu of the attribute 'elementsToDelete' is not a string.",
-                                     i);
+            return doip_fail_invalid(
+                response, "Item %zu of the attribute 'elementsToDelete' is not a string.", i);
         if (doip_object_element(object, json_string_value(id)) != NULL)
             return doip_fail_invalid(
                 response, "The element '%s' is given in the input and in 'elementsToDelete'.",
@@ -214,8 +216,8 @@ update_commit(doip_request *request, doip_response *response, struct repository_
 {
     struct failure failure;
     json_t *stored;
-    int status = repository_update(change, doip_request_target(request), object, terms, &stored,
-                                   &failure);
+    int status =
+        repository_update(change, doip_request_target(request), object, terms, &stored, &failure);
 
     return status == REPOSITORY_OK ? doip_respond_json(response, stored)
                                    : store_fail(request, response, status, &failure);

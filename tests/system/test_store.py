@@ -14,6 +14,11 @@ from doip import DUPLICATE, INVALID, UNKNOWN
 SIZES = (0, 1, 65536, 5 << 20)
 
 
+def sent(value):
+    """The attributes of an object or an element without what the store itself keeps there."""
+    return {name: v for name, v in value.get("attributes", {}).items() if name not in ("metadata", "sha256")}
+
+
 class Objects(SharedCase):
     def retrieve(self, target, **attributes):
         return self.request(doip.RETRIEVE, target, attributes=attributes)
@@ -29,7 +34,7 @@ class Objects(SharedCase):
             else:
                 made = self.create({"type": "Document", "attributes": attributes})
             self.assertTrue(made["id"].startswith(PREFIX + "/"), made)
-            self.assertEqual((made["type"], made["attributes"]), ("Document", attributes))
+            self.assertEqual((made["type"], sent(made)), ("Document", attributes))
             self.assertEqual(self.ok(self.retrieve(made["id"])).output, made)
             self.assertEqual(self.ok(self.retrieve(made["id"], includeElementData=True)).segments, [made])
 
@@ -37,7 +42,7 @@ class Objects(SharedCase):
         data = {f"size {size}": os.urandom(size) for size in SIZES}
         elements = [{"id": name, "type": "application/octet-stream", "attributes": {"n": 1}} for name in data]
         made = self.create({"elements": elements}, data)
-        self.assertEqual([(e["id"], e["length"], e["type"], e["attributes"]) for e in made["elements"]],
+        self.assertEqual([(e["id"], e["length"], e["type"], sent(e)) for e in made["elements"]],
                          [(name, len(value), "application/octet-stream", {"n": 1}) for name, value in data.items()])
         now, got = self.everything(made["id"])
         self.assertEqual(now, made)
@@ -140,13 +145,14 @@ class Objects(SharedCase):
             return self.request(doip.UPDATE, made["id"], doip.object_segments(value, elements or {}))
         with self.subTest("attributes are replaced as a whole, elements stay"):
             now = self.ok(update({"type": "Test", "attributes": {"c": 3}})).output
-            self.assertEqual((now["attributes"], now["type"]), ({"c": 3}, "Test"))
+            self.assertEqual((sent(now), now["type"]), ({"c": 3}, "Test"))
             self.assertEqual(self.everything(made["id"]), (now, {"x": b"x1", "y": b"y1"}))
         with self.subTest("a type alone"):
             now = self.ok(update({"type": "Other"})).output
-            self.assertEqual((now["type"], now["attributes"]), ("Other", {"c": 3}))
+            self.assertEqual((now["type"], sent(now)), ("Other", {"c": 3}))
         with self.subTest("nothing but an id"):
-            self.assertEqual(self.ok(update({"id": made["id"]})).output, now)
+            again = self.ok(update({"id": made["id"]})).output
+            self.assertEqual((sent(again), again["elements"]), (sent(now), now["elements"]))
         with self.subTest("an element's data"):
             now = self.ok(update({"elements": [{"id": "x"}]}, {"x": b"x two"})).output
             self.assertEqual([(e["id"], e["length"]) for e in now["elements"]], [("x", 5), ("y", 2)])
@@ -165,6 +171,25 @@ class Objects(SharedCase):
             self.status(update({"type": 1}), INVALID)
             self.status(update([]), INVALID)
         self.assertEqual(self.everything(made["id"])[1], {"x": b"x two", "y": b"y1", "z": b"zzz"})
+
+    def test_metadata_digests_and_versions(self):
+        data = os.urandom(100000)
+        made = self.create({"elements": [{"id": "e"}], "attributes": {"metadata": {"createdBy": "mallory"}}}, {"e": data})
+        kept = made["attributes"]["metadata"]
+        self.assertEqual(made["elements"][0]["attributes"], {"sha256": doip.sha256(data)})
+        self.assertEqual((kept["version"], kept["createdOn"], kept.get("createdBy")), (1, kept["modifiedOn"], None))
+        self.assertLess(abs(kept["createdOn"] / 1000 - time.time()), 60)
+
+        def update(version, **more):
+            return self.request(doip.UPDATE, made["id"], [{"attributes": made["attributes"]}],
+                                attributes={"ifVersion": version, **more})
+        now = self.ok(update(1, elementsToDelete=["e"])).output
+        self.assertEqual((now["attributes"]["metadata"]["version"], now["attributes"]["metadata"]["createdOn"]),
+                         (2, kept["createdOn"]))
+        self.assertNotIn("elements", now)
+        self.status(update(1), INVALID, "has version 2, not 1")
+        self.status(self.request(doip.DELETE, made["id"], attributes={"ifVersion": 1}), INVALID, "has version 2, not 1")
+        self.ok(self.request(doip.DELETE, made["id"], attributes={"ifVersion": 2}))
 
     def test_delete(self):
         before = store_files(self.daemon.root)
@@ -264,6 +289,16 @@ class Searches(SharedCase):
         self.assertEqual(self.ids("common", sortFields="id DESC")[1], forward[::-1])
         self.assertEqual(self.ids("common", sortFields="type DESC,id ASC")[1], forward[1::2] + forward[::2])
 
+    def test_the_query_language(self):
+        for query, size in (("/title:document AND (type:Even OR number7)", 14), ("common -type:Odd", 13),
+                            ("/title:num*", 25), ('/title:"document number3"', 1), (f"id:{PREFIX}/s1?", 10),
+                            (f"id:[{PREFIX}/s10 TO {PREFIX}/s12]", 3), ("version:1 createdOn:[2020 TO *]", 25),
+                            ("NOT *:*", 0), ("/nothing:x", 0)):
+            with self.subTest(query=query):
+                self.assertEqual(self.ids(query)[0], size)
+        self.assertEqual(self.ids("*:*", sortFields="/title DESC", pageSize=1)[1], [f"{PREFIX}/s09"])
+        self.status(self.search("a AND (b"), INVALID, "character 7: this parenthesis is never closed")
+
     def test_what_search_refuses(self):
         for attributes in ({}, {"query": None}, {"query": {}}, {"query": "common", "type": "some"},
                            {"query": "common", "pageSize": "x"}, {"query": "common", "pageNum": []}):
@@ -349,6 +384,18 @@ class Lasting(Case):
 
     def element_bytes(self, made):
         return [path for path in store_files(made.root) if os.path.exists(path) and os.path.getsize(path) > 0]
+
+    def test_limits_are_told_before_all_is_sent(self):
+        made = self.make(settings={"handler": {"store": {"options": {"max_element": "1M", "quota": "2M"}}}})
+
+        def create(size):
+            return made.request(doip.CREATE, SERVICE, doip.object_segments(
+                {"type": "T", "elements": [{"id": "e"}]}, {"e": os.urandom(size)}))
+        self.ok(create(1 << 20))
+        self.status(create((1 << 20) + 1), INVALID, "max_element")
+        self.ok(create(1 << 20))
+        self.status(create(100), INVALID, "quota")
+        self.status(create(100000), INVALID, "quota")
 
     def test_two_services_have_two_stores(self):
         one, two = self.make(), self.make()

@@ -82,6 +82,7 @@ demand(bool good, const char *what)
 static void
 change(const struct slot *slot, int object, int old, int value)
 {
+    const struct repository_terms terms = {.version = REPOSITORY_ANY_VERSION};
     struct failure failure = {.text = ""};
     char id[32], json[200];
     int status;
@@ -93,7 +94,7 @@ change(const struct slot *slot, int object, int old, int value)
         value, value);
     say(slot, object, value, 0);
     if (value == 0) {
-        status = repository_delete(slot->repository, id, &failure);
+        status = repository_delete(slot->repository, id, REPOSITORY_ANY_VERSION, &failure);
     } else {
         struct repository_change *made = repository_change_new(slot->repository, NULL);
         json_t *input = json_loads(json, 0, NULL), *stored = NULL;
@@ -106,7 +107,7 @@ change(const struct slot *slot, int object, int old, int value)
             demand(repository_stage_end(made, &failure) == REPOSITORY_OK, failure.text);
         }
         status = old == 0 ? repository_create(made, id, input, &stored, &failure)
-                          : repository_update(made, id, input, &stored, &failure);
+                          : repository_update(made, id, input, &terms, &stored, &failure);
         json_decref(stored);
         json_decref(input);
         repository_change_free(&made);
@@ -133,7 +134,7 @@ look(struct repository *repository, const char *id)
     value = (int)json_integer_value(
         json_object_get(json_object_get(repository_whole_object(whole), "attributes"), "v"));
     while (repository_whole_next(whole, &element, &bytes, &failure) == 1) {
-        ssize_t got = pread(bytes.fd, text, sizeof(text), 0);
+        ssize_t got = bytes_text(&bytes, text, sizeof(text));
 
         if (got != (ssize_t)strlen(content(value)) ||
             memcmp(text, content(value), (size_t)got) != 0)

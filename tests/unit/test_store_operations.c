@@ -187,7 +187,7 @@ START_TEST(cut_at_every_byte)
     }
     ck_assert_int_eq(scratch_sql("SELECT count(*) FROM object"), 0);
     scratch_check();
-    ck_assert_int_eq(scratch_file_count, 0);
+    ck_assert_int_eq(scratch_blob_count, 0);
     ck_assert_str_eq(ask(create, FIRST), OUTPUT(FIRST_STORED));
 }
 END_TEST
@@ -215,7 +215,7 @@ START_TEST(refuses_broken_objects)
     ck_assert_msg(strstr(output, "Status.101") != NULL, "%s", output);
     ck_assert_int_eq(scratch_sql("SELECT count(*) FROM object"), 0);
     scratch_check();
-    ck_assert_int_eq(scratch_file_count, 0);
+    ck_assert_int_eq(scratch_blob_count, 0);
 }
 END_TEST
 

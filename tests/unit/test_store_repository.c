@@ -10,6 +10,7 @@ setup(void)
 {
     scratch_setup();
     repository = scratch_open();
+    scratch_settled = &repository;
 }
 
 static void
@@ -30,7 +31,7 @@ static int
 delete_object(const char *id)
 {
     struct failure failure;
-    int status = repository_delete(repository, id, &failure);
+    int status = repository_delete(repository, id, REPOSITORY_ANY_VERSION, &failure);
 
     ck_assert_msg(status != REPOSITORY_FAILED, "%s", failure.text);
     return status;
@@ -93,7 +94,7 @@ START_TEST(leaves_nothing_of_a_refused_create)
                                    "{\"type\":\"B\",\"elements\":[{\"id\":\"e\"}]}", "e", "3"),
                      REPOSITORY_UNKNOWN);
     scratch_check();
-    ck_assert_int_eq(scratch_file_count, 0);
+    ck_assert_int_eq(scratch_blob_count, 0);
 }
 END_TEST
 
@@ -127,32 +128,39 @@ START_TEST(updates_what_is_given)
     ck_assert_str_eq(element_text(repository, "x/1", "b"), "two");
     ck_assert_str_eq(element_text(repository, "x/1", "d"), "four!");
     scratch_check();
-    ck_assert_int_eq(scratch_file_count, 3);
+    ck_assert_int_eq(scratch_blob_count, 3);
     ck_assert_int_eq(object_update(repository, "x/1", "{}"), REPOSITORY_OK);
     ck_assert_int_eq(scratch_sql("SELECT version FROM object"), 4);
 }
 END_TEST
 
-START_TEST(stores_equal_bytes_once)
+static void
+equal_bytes(const char *same, const char *other)
 {
     const char *both = "{\"type\":\"A\",\"elements\":[{\"id\":\"a\"},{\"id\":\"b\"}]}";
 
-    object_create(repository, "x/1", both, "a", "same", "b", "same");
-    object_create(repository, "x/2", both, "a", "same", "b", "other");
+    object_create(repository, "x/1", both, "a", same, "b", same);
+    object_create(repository, "x/2", both, "a", same, "b", other);
     scratch_check();
-    ck_assert_int_eq(scratch_file_count, 2);
+    ck_assert_int_eq(scratch_blob_count, 2);
     ck_assert_int_eq(delete_object("x/1"), REPOSITORY_OK);
-    ck_assert_str_eq(element_text(repository, "x/2", "a"), "same");
+    ck_assert_str_eq(element_text(repository, "x/2", "a"), same);
     scratch_check();
-    ck_assert_int_eq(scratch_file_count, 2);
-    ck_assert_int_eq(object_update(repository, "x/2", both, "a", "other"), REPOSITORY_OK);
+    ck_assert_int_eq(scratch_blob_count, 2);
+    ck_assert_int_eq(object_update(repository, "x/2", both, "a", other), REPOSITORY_OK);
     scratch_check();
-    ck_assert_int_eq(scratch_file_count, 1);
-    ck_assert_int_eq(object_update(repository, "x/2", both, "a", "other", "b", "other"),
-                     REPOSITORY_OK);
+    ck_assert_int_eq(scratch_blob_count, 1);
+    ck_assert_int_eq(object_update(repository, "x/2", both, "a", other, "b", other), REPOSITORY_OK);
     ck_assert_int_eq(delete_object("x/2"), REPOSITORY_OK);
     scratch_check();
-    ck_assert_int_eq(scratch_file_count, 0);
+    ck_assert_int_eq(scratch_blob_count, 0);
+}
+
+START_TEST(stores_equal_bytes_once)
+{
+    equal_bytes("same", "other");
+    equal_bytes(big('s'), big('t'));
+    equal_bytes("same", big('t'));
 }
 END_TEST
 
@@ -218,23 +226,30 @@ END_TEST
 
 /* ------------------------------------------------------------------ readers */
 
-START_TEST(readers_keep_old_bytes)
+static void
+read_while_replaced(const char *old)
 {
     struct repository_bytes bytes;
     struct failure failure;
     json_t *element;
-    char text[4] = "";
+    char text[20001] = "";
 
-    object_create(repository, "x/1", "{\"type\":\"A\",\"elements\":[{\"id\":\"a\"}]}", "a", "old");
+    object_create(repository, "x/1", "{\"type\":\"A\",\"elements\":[{\"id\":\"a\"}]}", "a", old);
     ck_assert_int_eq(repository_element(repository, "x/1", "a", &element, &bytes, &failure),
                      REPOSITORY_OK);
     json_decref(element);
     object_update(repository, "x/1", "{\"elements\":[{\"id\":\"a\"}]}", "a", "new");
     delete_object("x/1");
     scratch_check();
-    ck_assert_int_eq(pread(bytes.fd, text, 3, 0), 3);
-    ck_assert_str_eq(text, "old");
-    close(bytes.fd);
+    ck_assert_int_eq(bytes_text(&bytes, text, sizeof(text)), (ssize_t)strlen(old));
+    ck_assert_str_eq(text, old);
+    repository_bytes_fini(&bytes);
+}
+
+START_TEST(readers_keep_old_bytes)
+{
+    read_while_replaced("old");
+    read_while_replaced(big('o'));
 }
 END_TEST
 
@@ -269,13 +284,13 @@ whole_while_deleted(int count)
         snprintf(name, sizeof(name), "e%d", seen++);
         ck_assert_str_eq(id, name);
         memset(text, 0, sizeof(text));
-        ck_assert_int_eq(pread(bytes.fd, text, sizeof(text), 0), (ssize_t)bytes.length);
+        ck_assert_int_eq(bytes_text(&bytes, text, sizeof(text)), (ssize_t)bytes.length);
         ck_assert_str_eq(text, name);
     }
     ck_assert_int_eq(seen, count);
     repository_whole_free(&whole);
     scratch_check();
-    ck_assert_int_eq(scratch_file_count, 0);
+    ck_assert_int_eq(scratch_blob_count, 0);
     json_decref(object);
 }
 
@@ -288,42 +303,153 @@ END_TEST
 
 START_TEST(says_what_is_missing)
 {
+    const char *json = "{\"type\":\"A\",\"elements\":[{\"id\":\"a\"}]}";
     struct repository_bytes bytes;
     struct failure failure;
     json_t *element;
+    char text[200];
 
-    object_create(repository, "x/1", "{\"type\":\"A\",\"elements\":[{\"id\":\"a\"}]}", "a", "");
-    ck_assert_int_eq(
-        unlink(scratch_path("elements/e3/"
-                            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")),
-        0);
+    object_create(repository, "x/1", json, "a", big('m'));
+    ck_assert_int_eq(unlink(scratch_path(big_path('m'))), 0);
     ck_assert_int_eq(repository_element(repository, "x/1", "a", &element, &bytes, &failure),
                      REPOSITORY_FAILED);
-    ck_assert_str_eq(
-        failure.text,
-        "element bytes e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 can't "
-        "be read: No such file or directory");
+    snprintf(text, sizeof(text), "element bytes %s can't be read: No such file or directory",
+             big_path('m') + strlen("elements/00/"));
+    ck_assert_str_eq(failure.text, text);
     /* The same bytes, once more, mend it. */
-    ck_assert_int_eq(
-        object_create(repository, "x/2", "{\"type\":\"A\",\"elements\":[{\"id\":\"a\"}]}", "a", ""),
-        REPOSITORY_OK);
-    ck_assert_str_eq(element_text(repository, "x/1", "a"), "");
+    ck_assert_int_eq(object_create(repository, "x/2", json, "a", big('m')), REPOSITORY_OK);
+    ck_assert_str_eq(element_text(repository, "x/1", "a"), big('m'));
     scratch_check();
 }
 END_TEST
 
 START_TEST(mends_damaged_bytes)
 {
-    const char *hash =
-        "elements/2c/2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+    const char *json = "{\"type\":\"A\",\"elements\":[{\"id\":\"a\"}]}";
 
-    object_create(repository, "x/1", "{\"type\":\"A\",\"elements\":[{\"id\":\"a\"}]}", "a",
-                  "hello");
-    ck_assert_int_eq(truncate(scratch_path(hash), 2), 0);
-    object_create(repository, "x/2", "{\"type\":\"A\",\"elements\":[{\"id\":\"a\"}]}", "a",
-                  "hello");
-    ck_assert_str_eq(element_text(repository, "x/1", "a"), "hello");
+    object_create(repository, "x/1", json, "a", big('h'));
+    ck_assert_int_eq(truncate(scratch_path(big_path('h')), 2), 0);
+    object_create(repository, "x/2", json, "a", big('h'));
+    ck_assert_str_eq(element_text(repository, "x/1", "a"), big('h'));
     scratch_check();
+}
+END_TEST
+
+/* Small bytes are in the catalog, up to a bound for one change; the rest are files. */
+START_TEST(keeps_small_bytes_in_the_catalog)
+{
+    struct repository_change *change = repository_change_new(repository, NULL);
+    json_t *object = json_pack("{s:s, s:[]}", "type", "A", "elements");
+    static char text[16385];
+    struct failure failure;
+    json_t *stored;
+    char name[16];
+
+    for (int i = 0; i < 20; i++) {
+        snprintf(name, sizeof(name), "e%d", i);
+        memset(text, 'a' + i, sizeof(text));
+        json_array_append_new(json_object_get(object, "elements"), json_pack("{s:s}", "id", name));
+        stage_text(change, name, text, sizeof(text) - (i > 0));
+    }
+    ck_assert_int_eq(repository_create(change, "x/1", object, &stored, &failure), REPOSITORY_OK);
+    json_decref(stored);
+    repository_change_free(&change);
+    scratch_check();
+    ck_assert_int_eq(scratch_blob_count, 20);
+    ck_assert_int_eq(scratch_sql("SELECT count(*) FROM small"), 16);
+    for (int i = 0; i < 20; i++) {
+        snprintf(name, sizeof(name), "e%d", i);
+        memset(text, 'a' + i, sizeof(text));
+        text[16384] = '\0';
+        ck_assert_int_eq(strncmp(element_text(repository, "x/1", name), text, 16384), 0);
+    }
+    delete_object("x/1");
+    scratch_check();
+    ck_assert_int_eq(scratch_blob_count, 0);
+    json_decref(object);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ limits */
+
+/* Bytes staged one by one element; what is said when they are not taken, "" when they are. */
+static const char *
+put_limited(bool create, const char *id, const char *element, const char *text, const char *drop)
+{
+    static struct failure failure;
+    struct repository_change *change = repository_change_new(repository, NULL);
+    json_t *object = json_pack("{s:s, s:[{s:s}]}", "type", "T", "elements", "id", element);
+    json_t *dropped = json_pack("[s]", drop), *stored = NULL;
+    const struct repository_terms terms = {REPOSITORY_ANY_VERSION, dropped};
+    int status = repository_stage_begin(change, element, &failure);
+
+    failure.text[0] = '\0';
+    for (size_t size = 0; status == REPOSITORY_OK && text[size] != '\0'; size += 10)
+        status = repository_stage_write(change, text + size, 10, &failure);
+    if (status == REPOSITORY_OK)
+        status = repository_stage_end(change, &failure);
+    if (status == REPOSITORY_OK)
+        status = create ? repository_create(change, id, object, &stored, &failure)
+                        : repository_update(change, id, object, &terms, &stored, &failure);
+    ck_assert_int_eq(status, failure.text[0] == '\0' ? REPOSITORY_OK : REPOSITORY_REFUSED);
+    json_decref(stored);
+    json_decref(dropped);
+    json_decref(object);
+    repository_change_free(&change);
+    scratch_check();
+    return failure.text;
+}
+
+static void
+limit(uint64_t element, uint64_t object, uint64_t quota)
+{
+    repository_limit(repository, &(struct repository_limits){element, object, quota});
+}
+
+START_TEST(keeps_to_the_limit_of_elements)
+{
+    limit(20000, 0, 0);
+    ck_assert_str_eq(put_limited(true, "x/1", "a", big('a'), "-"), "");
+    limit(19999, 0, 0);
+    ck_assert_str_eq(put_limited(true, "x/2", "b", big('b'), "-"),
+                     "The element would be larger than 19999 bytes, which 'max_element' allows.");
+    limit(9, 0, 0);
+    ck_assert_str_eq(put_limited(true, "x/2", "b", "0123456789", "-"),
+                     "The element would be larger than 9 bytes, which 'max_element' allows.");
+    ck_assert_str_eq(object_text(repository, "x/2"), "");
+}
+END_TEST
+
+START_TEST(keeps_to_the_limit_of_objects)
+{
+    const char *refusal = "The object would be larger than 25000 bytes, which 'max_object' allows.";
+
+    limit(0, 25000, 0);
+    ck_assert_str_eq(put_limited(true, "x/1", "a", big('a'), "-"), "");
+    ck_assert_str_eq(put_limited(false, "x/1", "b", big('b'), "-"), refusal);
+    ck_assert_str_eq(put_limited(false, "x/1", "b", "0123456789", "-"), "");
+    ck_assert_str_eq(put_limited(false, "x/1", "a", big('c'), "-"), "");
+    ck_assert_str_eq(put_limited(false, "x/1", "d", big('d'), "a"), "");
+    limit(0, 19000, 0);
+    ck_assert_int_eq(object_update(repository, "x/1", "{\"type\":\"U\"}"), REPOSITORY_OK);
+}
+END_TEST
+
+START_TEST(keeps_to_the_quota)
+{
+    const char *refusal = "The repository would be larger than 30000 bytes, which 'quota' allows.";
+
+    limit(0, 0, 30000);
+    ck_assert_str_eq(put_limited(true, "x/1", "a", big('a'), "-"), "");
+    ck_assert_str_eq(put_limited(true, "x/2", "a", big('b'), "-"), refusal);
+    ck_assert_str_eq(put_limited(true, "x/2", "a", "0123456789", "-"), "");
+    ck_assert_int_eq(object_update(repository, "x/1", "{\"type\":\"U\"}"), REPOSITORY_OK);
+    ck_assert_int_eq(delete_object("x/1"), REPOSITORY_OK);
+    repository_settle(repository);
+    ck_assert_str_eq(put_limited(true, "x/3", "a", big('b'), "-"), "");
+    limit(0, 0, 20000);
+    ck_assert_str_eq(put_limited(true, "x/4", "a", "0123456789", "-"),
+                     "The repository would be larger than 20000 bytes, which 'quota' allows.");
 }
 END_TEST
 
@@ -347,6 +473,10 @@ suite(void)
     tcase_add_test(tests, whole_objects_stay_as_they_were);
     tcase_add_test(tests, says_what_is_missing);
     tcase_add_test(tests, mends_damaged_bytes);
+    tcase_add_test(tests, keeps_small_bytes_in_the_catalog);
+    tcase_add_test(tests, keeps_to_the_limit_of_elements);
+    tcase_add_test(tests, keeps_to_the_limit_of_objects);
+    tcase_add_test(tests, keeps_to_the_quota);
     suite_add_tcase(made, tests);
     return made;
 }

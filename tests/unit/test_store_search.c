@@ -54,6 +54,62 @@ static const struct found founds[] = {
     {"\"query\":\"\\\"\\\"\"", NONE},
     {"\"query\":\"& hardy\",\"pageSize\":0", "{\"size\":3,\"results\":[]}"},
     {"\"query\":\"--\"", NULL},
+    {"\"query\":\"jude OR tess\"", "{\"size\":2,\"results\":[\"35.TEST/1\",\"35.TEST/2\"]}"},
+    {"\"query\":\"hardy -jude\"", "{\"size\":2,\"results\":[\"35.TEST/1\",\"35.TEST/3\"]}"},
+    {"\"query\":\"hardy NOT (jude OR tess)\"", "{\"size\":1,\"results\":[\"35.TEST/3\"]}"},
+    {"\"query\":\"NOT hardy\"", "{\"size\":1,\"results\":[\"35.TEST/0\"]}"},
+    {"\"query\":\"-type:Book -id:35.TEST/0\"", "{\"size\":1,\"results\":[\"35.TEST/3\"]}"},
+    {"\"query\":\"(type:Author OR jude) hardy\"",
+     "{\"size\":2,\"results\":[\"35.TEST/2\",\"35.TEST/3\"]}"},
+    {"\"query\":\"type:(Author OR Book) -tess\"",
+     "{\"size\":2,\"results\":[\"35.TEST/2\",\"35.TEST/3\"]}"},
+    {"\"query\":\"/title:tess\"", "{\"size\":1,\"results\":[\"35.TEST/1\"]}"},
+    {"\"query\":\"/title:hardy\"", NONE},
+    {"\"query\":\"/author/_/lastName:Hardy\"",
+     "{\"size\":2,\"results\":[\"35.TEST/1\",\"35.TEST/2\"]}"},
+    {"\"query\":\"/attributes/content/name:\\\"thomas hardy\\\"\"",
+     "{\"size\":1,\"results\":[\"35.TEST/3\"]}"},
+    {"\"query\":\"/title:\\\"the tess\\\"\"", NONE},
+    {"\"query\":\"/title:(the obscure)\"", "{\"size\":1,\"results\":[\"35.TEST/2\"]}"},
+    {"\"query\":\"/title:* -/year:*\"", "{\"size\":1,\"results\":[\"35.TEST/2\"]}"},
+    {"\"query\":\"/no/where:x\"", NONE},
+    {"\"query\":\"-/no/where:x\"", ALL},
+    {"\"query\":\"/no/where:[a TO b]\"", NONE},
+    {"\"query\":\"/year:1891\"", "{\"size\":1,\"results\":[\"35.TEST/1\"]}"},
+    {"\"query\":\"/year:1891.0\"", "{\"size\":1,\"results\":[\"35.TEST/1\"]}"},
+    {"\"query\":\"/year:-1891\"", NONE},
+    {"\"query\":\"/year:18*\"", "{\"size\":1,\"results\":[\"35.TEST/1\"]}"},
+    {"\"query\":\"/year:[1891 TO 2003]\"", "{\"size\":1,\"results\":[\"35.TEST/1\"]}"},
+    {"\"query\":\"/year:{1891 TO *]\"", NONE},
+    {"\"query\":\"/year:[* TO 1891}\"", NONE},
+    {"\"query\":\"/year:[200 TO 1891]\"", "{\"size\":1,\"results\":[\"35.TEST/1\"]}"},
+    {"\"query\":\"/title:[Jude TO K}\"", "{\"size\":1,\"results\":[\"35.TEST/2\"]}"},
+    {"\"query\":\"hard*\"", "{\"size\":3,\"results\":[\"35.TEST/1\",\"35.TEST/2\",\"35.TEST/3\"]}"},
+    {"\"query\":\"\\\"thomas har\\\"\"", NONE},
+    {"\"query\":\"H?RDY obsc*\"", "{\"size\":1,\"results\":[\"35.TEST/2\"]}"},
+    {"\"query\":\"h*y -o*re\"", "{\"size\":2,\"results\":[\"35.TEST/1\",\"35.TEST/3\"]}"},
+    {"\"query\":\"x?y\"", NONE},
+    {"\"query\":\"/title:j?de\"", "{\"size\":1,\"results\":[\"35.TEST/2\"]}"},
+    {"\"query\":\"a.b?c\"", NULL},
+    {"\"query\":\"type:B*k\"", "{\"size\":2,\"results\":[\"35.TEST/1\",\"35.TEST/2\"]}"},
+    {"\"query\":\"id:*/?\"", ALL},
+    {"\"query\":\"id:35.TEST/[13]\"", NULL},
+    {"\"query\":\"id:[35.TEST/1 TO 35.TEST/3}\"",
+     "{\"size\":2,\"results\":[\"35.TEST/1\",\"35.TEST/2\"]}"},
+    {"\"query\":\"version:1 createdOn:[2026 TO *] modifiedOn:[* TO 2999]\"", ALL},
+    {"\"query\":\"createdOn:[* TO 2020-01-01]\"", NONE},
+    {"\"query\":\"version:[2 TO *]\"", NONE},
+    {"\"query\":\"-createdBy:alice\"", ALL},
+    {"\"query\":\"createdBy:*\"", NONE},
+    {"\"query\":\"*:*\",\"sortFields\":\"/title DESC\"",
+     "{\"size\":4,\"results\":[\"35.TEST/1\",\"35.TEST/2\",\"35.TEST/3\",\"35.TEST/0\"]}"},
+    {"\"query\":\"*:*\",\"sortFields\":\"/title\"",
+     "{\"size\":4,\"results\":[\"35.TEST/2\",\"35.TEST/1\",\"35.TEST/3\",\"35.TEST/0\"]}"},
+    {"\"query\":\"hardy\",\"sortFields\":\"/year,/title\",\"pageSize\":2",
+     "{\"size\":3,\"results\":[\"35.TEST/1\",\"35.TEST/2\"]}"},
+    {"\"query\":\"*:*\",\"sortFields\":\"createdOn DESC, version, id\",\"pageSize\":0",
+     "{\"size\":4,\"results\":[]}"},
+    {"\"query\":\"*:*\",\"sortFields\":\"id,id,id,id,id,id,id,id,id\"", NULL},
     {"\"query\":\"*:*\",\"pageSize\":0", "{\"size\":4,\"results\":[]}"},
     {"\"query\":\"hardy\",\"pageSize\":\"0\"", "{\"size\":3,\"results\":[]}"},
     {"\"query\":\"*:*\",\"pageSize\":-1,\"pageNum\":0", ALL},
@@ -119,9 +175,7 @@ START_TEST(finds_full_objects)
                      ERROR("101", "The attribute 'type' is neither 'full' nor 'id'."));
     ck_assert_str_eq(
         ask(search, SEARCH("\"query\":\"a (b\"")),
-        ERROR("101",
-              "The query is malformed at character 3: '(' has no meaning here (put the text in "
-              "quotes)."));
+        ERROR("101", "The query is malformed at character 3: this parenthesis is never closed."));
 }
 END_TEST
 
@@ -144,6 +198,77 @@ START_TEST(finds_what_is_there_now)
     ck_assert_str_eq(SIZE_OF("greenwood"), SIZE("0"));
     ck_assert_str_eq(SIZE_OF("hardy"), SIZE("2"));
     ck_assert_int_eq(scratch_sql("INSERT INTO word (word) VALUES ('integrity-check')"), -1);
+}
+END_TEST
+
+/* Whatever is asked, the answer is a list or a reason: never a failure of the catalog. */
+START_TEST(answers_any_query)
+{
+    static const char *const pieces[] = {"a",
+                                         "hardy",
+                                         "tes*",
+                                         "h?rdy",
+                                         "\\\"the obscure\\\"",
+                                         "type:",
+                                         "id:",
+                                         "/title:",
+                                         "/year:",
+                                         "1891",
+                                         "[",
+                                         "{",
+                                         "TO",
+                                         "]",
+                                         "}",
+                                         "(",
+                                         ")",
+                                         "OR",
+                                         "AND",
+                                         "NOT",
+                                         "-",
+                                         "+",
+                                         "*:*",
+                                         "*",
+                                         "?",
+                                         "\\\"",
+                                         "\\\\",
+                                         ":",
+                                         "'",
+                                         "NEAR",
+                                         "^",
+                                         "~",
+                                         ";--",
+                                         "%",
+                                         "\xc3\xbc",
+                                         "version:",
+                                         "createdOn:",
+                                         "2026-11-22",
+                                         "/no/where:",
+                                         "x*y",
+                                         "\xee\x80\x81"
+                                         "1",
+                                         "--",
+                                         "!"};
+    unsigned seed = 1;
+    int good = 0;
+
+    fill();
+    for (int i = 0; i < 4000; i++) {
+        char query[400] = "", request[1000];
+        const char *output;
+
+        for (int j = rand_r(&seed) % 7 + 1; j > 0; j--) {
+            strcat(query, pieces[rand_r(&seed) % COUNT_OF(pieces)]);
+            strcat(query, rand_r(&seed) % 3 == 0 ? "" : " ");
+        }
+        snprintf(request, sizeof(request),
+                 SEARCH("\"query\":\"%s\",\"type\":\"id\",\"sortFields\":\"%s\""), query,
+                 (const char *[]){"", "id", "/year DESC,/title"}[i % 3]);
+        output = ask(search, request);
+        good += strstr(output, "Status.001") != NULL;
+        ck_assert_msg(strstr(output, "Status.001") != NULL || strstr(output, "Status.101") != NULL,
+                      "%s: %s", query, output);
+    }
+    ck_assert_int_gt(good, 400);
 }
 END_TEST
 
@@ -185,6 +310,7 @@ suite(void)
     tcase_add_loop_test(tests, finds, 0, COUNT_OF(founds));
     tcase_add_test(tests, finds_full_objects);
     tcase_add_test(tests, finds_what_is_there_now);
+    tcase_add_test(tests, answers_any_query);
     tcase_add_test(tests, streams_long_results);
     suite_add_tcase(made, tests);
     return made;

@@ -19,6 +19,8 @@
 #include "unit.h"
 
 static char scratch_root[4096];
+/* The repository whose janitor scratch_check() waits for, where there is one. */
+static struct repository **scratch_settled;
 
 /* In memory where that is possible: what these tests show does not depend on a disk. */
 static inline const char *
@@ -104,15 +106,49 @@ scratch_incoming(void)
     return count;
 }
 
-static int scratch_file_count;
+/* How many different bytes there are, and how many of them are files. */
+static int scratch_blob_count, scratch_file_count;
+
+/* The SHA-256 in hexadecimal digits; valid until the next call. */
+static inline const char *
+sha256_text(const void *data, size_t size)
+{
+    static char hex[65];
+    unsigned char digest[32];
+
+    EVP_Digest(data, size, digest, NULL, EVP_sha256(), NULL);
+    for (int i = 0; i < 32; i++)
+        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    return hex;
+}
+
+/* So many bytes that they are a file, made of that letter. */
+static inline const char *
+big(char letter)
+{
+    static char texts[256][20001];
+
+    return memset(texts[(unsigned char)letter], letter, 20000);
+}
+
+/* Where they lie, below the root. */
+static inline const char *
+big_path(char letter)
+{
+    static char path[100];
+    const char *hash = sha256_text(big(letter), 20000);
+
+    snprintf(path, sizeof(path), "elements/%.2s/%s", hash, hash);
+    return path;
+}
 
 /* Each file below elements/ holds what its name says, and the catalog knows it. */
 static inline int
 scratch_file(const char *path, const struct stat *status, int kind, struct FTW *walk)
 {
     const char *name = path + walk->base;
-    unsigned char digest[32];
-    char hex[65], sql[256], *data;
+    char sql[256], *data;
+    const char *hex;
     FILE *file;
 
     if (kind != FTW_F)
@@ -123,10 +159,8 @@ scratch_file(const char *path, const struct stat *status, int kind, struct FTW *
     ck_assert(data != NULL && file != NULL);
     ck_assert_uint_eq(fread(data, 1, (size_t)status->st_size + 1, file), (size_t)status->st_size);
     fclose(file);
-    EVP_Digest(data, (size_t)status->st_size, digest, NULL, EVP_sha256(), NULL);
+    hex = sha256_text(data, (size_t)status->st_size);
     free(data);
-    for (int i = 0; i < 32; i++)
-        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
     ck_assert_str_eq(name, hex);
     ck_assert_int_eq(status->st_mode & 0777, 0600);
     snprintf(sql, sizeof(sql), "SELECT count(*) FROM blob WHERE sha256 = x'%s' AND length = %lld",
@@ -135,21 +169,54 @@ scratch_file(const char *path, const struct stat *status, int kind, struct FTW *
     return 0;
 }
 
+/* What the catalog holds of bytes is what it says. */
+static inline void
+scratch_small(void)
+{
+    sqlite3 *handle;
+    sqlite3_stmt *statement;
+
+    ck_assert_int_eq(sqlite3_open(scratch_path("catalog.db"), &handle), SQLITE_OK);
+    sqlite3_busy_timeout(handle, 10000);
+    ck_assert_int_eq(sqlite3_prepare_v2(handle,
+                                        "SELECT s.data, b.length, lower(hex(b.sha256)) FROM small s"
+                                        " LEFT JOIN blob b ON b.number = s.blob",
+                                        -1, &statement, NULL),
+                     SQLITE_OK);
+    while (sqlite3_step(statement) == SQLITE_ROW) {
+        size_t size = (size_t)sqlite3_column_bytes(statement, 0);
+
+        ck_assert_uint_eq(size, (size_t)sqlite3_column_int64(statement, 1));
+        ck_assert_str_eq(sha256_text(sqlite3_column_blob(statement, 0), size),
+                         (const char *)sqlite3_column_text(statement, 2));
+    }
+    sqlite3_finalize(statement);
+    sqlite3_close(handle);
+}
+
 /* Nothing is missing, left over, or counted wrong. */
 static inline void
 scratch_check(void)
 {
+    if (scratch_settled != NULL && *scratch_settled != NULL)
+        repository_settle(*scratch_settled);
     scratch_file_count = 0;
     ck_assert_int_eq(nftw(scratch_path("elements"), scratch_file, 16, FTW_PHYS), 0);
-    ck_assert_int_eq(scratch_file_count, scratch_sql("SELECT count(*) FROM blob"));
+    scratch_blob_count = (int)scratch_sql("SELECT count(*) FROM blob");
+    ck_assert_int_eq(scratch_blob_count,
+                     scratch_file_count + scratch_sql("SELECT count(*) FROM small"));
+    scratch_small();
+    ck_assert_int_eq(scratch_sql("SELECT bytes FROM usage"),
+                     scratch_sql("SELECT coalesce(sum(length), 0) FROM blob"));
     ck_assert_int_eq(scratch_sql("SELECT count(*) FROM blob b WHERE uses = 0 OR"
                                  " uses <> (SELECT count(*) FROM element WHERE blob = b.number)"),
                      0);
     ck_assert_int_eq(
         scratch_sql("SELECT count(*) FROM element WHERE object NOT IN (SELECT number FROM object)"),
         0);
-    ck_assert_int_eq(
-        scratch_sql("SELECT count(*) FROM element WHERE blob NOT IN (SELECT number FROM blob)"), 0);
+    ck_assert_int_eq(scratch_sql("SELECT count(*) FROM element WHERE blob IS NOT NULL AND"
+                                 " blob NOT IN (SELECT number FROM blob)"),
+                     0);
     ck_assert_int_eq(
         scratch_sql("SELECT count(*) FROM pragma_integrity_check WHERE integrity_check <> 'ok'"),
         0);
@@ -179,6 +246,7 @@ object_put(struct repository *repository, bool create, const char *id, const cha
     struct repository_change *change = repository_change_new(repository, NULL);
     json_t *object = json_loads(json, 0, NULL);
     json_t *stored = NULL;
+    const struct repository_terms terms = {.version = REPOSITORY_ANY_VERSION};
     struct failure failure;
     const char *element;
     va_list list;
@@ -193,7 +261,7 @@ object_put(struct repository *repository, bool create, const char *id, const cha
     }
     va_end(list);
     status = create ? repository_create(change, id, object, &stored, &failure)
-                    : repository_update(change, id, object, &stored, &failure);
+                    : repository_update(change, id, object, &terms, &stored, &failure);
     ck_assert((stored != NULL) == (status == REPOSITORY_OK));
     json_decref(stored);
     json_decref(object);
@@ -201,7 +269,30 @@ object_put(struct repository *repository, bool create, const char *id, const cha
     return status;
 }
 
-/* The object as JSON text, "" where there is none; valid until the next call. */
+/* Takes out of the attributes what the store keeps there, and the attributes where nothing stays. */
+static inline void
+without_kept(json_t *value, const char *kept)
+{
+    json_t *attributes = json_object_get(value, "attributes");
+
+    if (json_object_del(attributes, kept) == 0 && json_object_size(attributes) == 0)
+        json_object_del(value, "attributes");
+}
+
+static inline void
+object_without_kept(json_t *object)
+{
+    json_t *element;
+    size_t i;
+
+    ck_assert(json_is_object(json_object_get(json_object_get(object, "attributes"), "metadata")));
+    without_kept(object, "metadata");
+    json_array_foreach(json_object_get(object, "elements"), i, element)
+        without_kept(element, "sha256");
+}
+
+/* The object as JSON text, without what the store itself keeps in it; "" where there is none; valid
+ * until the next call. */
 static inline const char *
 object_text(struct repository *repository, const char *id)
 {
@@ -215,9 +306,21 @@ object_text(struct repository *repository, const char *id)
     ck_assert_msg(status != REPOSITORY_FAILED, "%s", failure.text);
     if (status == REPOSITORY_UNKNOWN)
         return "";
+    object_without_kept(object);
     text = json_dumps(object, JSON_COMPACT);
     json_decref(object);
     return text;
+}
+
+/* Reads them, wherever they are. */
+static inline ssize_t
+bytes_text(const struct repository_bytes *bytes, char *text, size_t size)
+{
+    if (bytes->data == NULL)
+        return pread(bytes->fd, text, size, 0);
+    ck_assert_uint_le(bytes->length, size);
+    memcpy(text, bytes->data, bytes->length);
+    return (ssize_t)bytes->length;
 }
 
 /* The element's bytes as a string, NULL where there is no such element, "(none)" without data;
@@ -225,7 +328,7 @@ object_text(struct repository *repository, const char *id)
 static inline const char *
 element_text(struct repository *repository, const char *id, const char *element_id)
 {
-    static char text[65536];
+    static char text[80000];
     struct repository_bytes bytes;
     struct failure failure;
     json_t *element;
@@ -236,12 +339,12 @@ element_text(struct repository *repository, const char *id, const char *element_
     if (status == REPOSITORY_UNKNOWN)
         return NULL;
     json_decref(element);
-    if (bytes.fd < 0)
+    if (bytes.fd < 0 && bytes.data == NULL)
         return "(none)";
-    got = pread(bytes.fd, text, sizeof(text) - 1, 0);
+    got = bytes_text(&bytes, text, sizeof(text) - 1);
     ck_assert_int_eq(got, (ssize_t)bytes.length);
     text[got] = '\0';
-    close(bytes.fd);
+    repository_bytes_fini(&bytes);
     return text;
 }
 

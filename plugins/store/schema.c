@@ -1,0 +1,110 @@
+/*
+ * What is in the store's catalog: made, checked, and brought up to date when a worker opens it. In
+ * each worker process, before it has other threads that use the catalog; processes take turns.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "catalog_index.h"
+#include "database_impl.h"
+
+/* A new catalog takes all these steps, an old one those that it has not taken yet. */
+static const char *const schema_steps[] = {
+#define SCHEMA_STEP(text) text,
+    SQL_SCHEMA_STEPS(SCHEMA_STEP)
+#undef SCHEMA_STEP
+};
+
+enum { SCHEMA_VERSION = sizeof(schema_steps) / sizeof(*schema_steps) };
+
+/* A pragma's value, -1 when it can't be had. */
+static int
+schema_number(struct connection *connection, enum sql which)
+{
+    sqlite3_stmt *statement = connection_query(connection, which, "");
+    int value = -1;
+
+    if (connection_step(connection, statement) == 1) {
+        value = sqlite3_column_int(statement, 0);
+        sqlite3_reset(statement);
+    }
+    return value;
+}
+
+/* The pragma answers with the mode that is now in force. */
+static bool
+schema_journal(struct connection *connection)
+{
+    sqlite3_stmt *statement = connection_prepare(connection, SQL_JOURNAL);
+    const char *mode = connection_step(connection, statement) == 1
+                           ? (const char *)sqlite3_column_text(statement, 0)
+                           : NULL;
+
+    if (mode == NULL || strcmp(mode, "wal") != 0)
+        connection_fail(connection,
+                        "this file system can't hold a write-ahead log; use a local one");
+    sqlite3_finalize(statement);
+    return !connection->failed;
+}
+
+static void
+schema_refuse(struct connection *connection, int version)
+{
+    char text[160];
+
+    if (version > SCHEMA_VERSION)
+        snprintf(text, sizeof(text),
+                 "schema version %d is newer than %d, the last this handler knows", version,
+                 SCHEMA_VERSION);
+    else
+        snprintf(text, sizeof(text), "it is the database of another program");
+    connection_fail(connection, text);
+}
+
+static void
+schema_upgrade(struct connection *connection, int version)
+{
+    char text[128];
+
+    for (int step = version; step < SCHEMA_VERSION; step++)
+        connection_execute(connection, schema_steps[step]);
+    if (version > 0 && version < SQL_SCHEMA_INDEX)
+        index_fill(connection);
+    snprintf(text, sizeof(text), "PRAGMA application_id = %d; PRAGMA user_version = %d;",
+             SQL_APPLICATION, SCHEMA_VERSION);
+    connection_execute(connection, text);
+}
+
+/* In one transaction: all steps, or none. */
+static bool
+schema_bring_up(struct connection *connection)
+{
+    int version, application;
+
+    if (!connection_run(connection, SQL_WRITE, ""))
+        return false;
+    version = schema_number(connection, SQL_USER_VERSION);
+    application = schema_number(connection, SQL_APPLICATION_ID);
+    if (version < 0 || version > SCHEMA_VERSION ||
+        application != (version == 0 ? 0 : SQL_APPLICATION))
+        schema_refuse(connection, version);
+    else if (version < SCHEMA_VERSION)
+        schema_upgrade(connection, version);
+    return connection_end(connection, SQL_COMMIT);
+}
+
+bool
+database_schema(struct database *database, struct failure *failure)
+{
+    bool good = false;
+
+    if (!database_lock(database, failure))
+        return false;
+    database->writer = connection_new(database->path, SQL_CONNECTION_WRITER, failure);
+    if (database->writer != NULL) {
+        good = schema_journal(database->writer) && schema_bring_up(database->writer);
+        connection_status(database->writer, failure);
+    }
+    database_unlock(database);
+    return good;
+}

@@ -1,0 +1,164 @@
+/*
+ * How writers of one process share a transaction of the store's catalog: who waits together commits
+ * together, fails alone, and sees nothing half done.
+ */
+#include "database_impl.h"
+#include "unit_store.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/file.h>
+
+enum { WRITERS = 6 };
+
+struct writer {
+    pthread_t thread;
+    pthread_t ran_on;
+    struct failure failure;
+    int number;
+    int calls;
+    int status;
+    bool alone;
+    bool fails;
+    bool refuses;
+    int64_t seen; /* objects in the catalog when it ran */
+};
+
+static struct database *database;
+
+static void
+setup(void)
+{
+    struct repository *repository;
+
+    scratch_setup();
+    repository = scratch_open();
+    repository_close(&repository);
+    database = database_open(scratch_root, &(struct failure){.text = ""});
+    ck_assert_ptr_nonnull(database);
+}
+
+static void
+teardown(void)
+{
+    database_close(&database);
+    scratch_teardown();
+}
+
+static int
+writer_work(struct connection *connection, void *closure, struct failure *failure)
+{
+    struct writer *writer = closure;
+    sqlite3_stmt *statement = connection_prepare(connection, "SELECT count(*) FROM object");
+    char id[16];
+
+    writer->calls++;
+    writer->ran_on = pthread_self();
+    writer->seen =
+        connection_step(connection, statement) == 1 ? sqlite3_column_int64(statement, 0) : -1;
+    sqlite3_finalize(statement);
+    if (writer->refuses)
+        return REPOSITORY_TAKEN;
+    snprintf(id, sizeof(id), "x/%d", writer->number);
+    connection_run(connection, SQL_OBJECT_ADD, "sssis", id, "T", NULL, (int64_t)1, NULL);
+    if (writer->fails)
+        connection_fail(connection, "it was meant to fail");
+    return connection_status(connection, failure);
+}
+
+static void *
+writer_run(void *closure)
+{
+    struct writer *writer = closure;
+
+    writer->status = (writer->alone ? database_write_alone : database_write)(
+        database, writer_work, writer, &writer->failure);
+    return NULL;
+}
+
+static int
+queued(void)
+{
+    int count = 0;
+
+    pthread_mutex_lock(&database->queueing);
+    for (void *const *job = (void *const *)database->jobs; job != NULL; job = *job)
+        count++;
+    pthread_mutex_unlock(&database->queueing);
+    return count;
+}
+
+/* Lets all queue, in their order, behind another process' turn, and then go. */
+static void
+write_together(struct writer writers[WRITERS])
+{
+    int turn = open(scratch_path("writer.lock"), O_RDWR);
+
+    ck_assert_int_eq(flock(turn, LOCK_EX), 0);
+    for (int i = 0; i < WRITERS; i++) {
+        writers[i].number = i;
+        ck_assert_int_eq(pthread_create(&writers[i].thread, NULL, writer_run, &writers[i]), 0);
+        while (queued() != i + 1)
+            sched_yield();
+    }
+    close(turn);
+    for (int i = 0; i < WRITERS; i++)
+        pthread_join(writers[i].thread, NULL);
+}
+
+START_TEST(share_a_transaction)
+{
+    struct writer writers[WRITERS] = {[3] = {.refuses = true}};
+
+    write_together(writers);
+    for (int i = 0; i < WRITERS; i++) {
+        ck_assert_int_eq(writers[i].status, i == 3 ? REPOSITORY_TAKEN : REPOSITORY_OK);
+        ck_assert_int_eq(writers[i].calls, 1);
+        ck_assert(pthread_equal(writers[i].ran_on, writers[0].ran_on));
+    }
+    ck_assert_int_eq(scratch_sql("SELECT count(*) FROM object"), WRITERS - 1);
+}
+END_TEST
+
+START_TEST(fail_alone)
+{
+    struct writer writers[WRITERS] = {[3] = {.fails = true}};
+
+    write_together(writers);
+    for (int i = 0; i < WRITERS; i++)
+        ck_assert_int_eq(writers[i].status, i == 3 ? REPOSITORY_FAILED : REPOSITORY_OK);
+    ck_assert_str_eq(writers[3].failure.text, "the catalog: it was meant to fail");
+    ck_assert_int_eq(scratch_sql("SELECT count(*) FROM object"), WRITERS - 1);
+    ck_assert_int_eq(scratch_sql("SELECT count(*) FROM object WHERE id = 'x/3'"), 0);
+}
+END_TEST
+
+/* What must see nothing but what is committed has a transaction of its own. */
+START_TEST(stay_alone)
+{
+    struct writer writers[WRITERS] = {[2] = {.alone = true}, [4] = {.fails = true}};
+
+    write_together(writers);
+    ck_assert_int_eq(writers[2].status, REPOSITORY_OK);
+    ck_assert_int_eq(writers[2].calls, 1);
+    ck_assert_int_eq(writers[2].seen, 2);
+    ck_assert_int_eq(scratch_sql("SELECT count(*) FROM object"), WRITERS - 1);
+}
+END_TEST
+
+static Suite *
+suite(void)
+{
+    Suite *made = suite_create("store commits");
+    TCase *tests = tcase_create("commits");
+
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, share_a_transaction);
+    tcase_add_test(tests, fail_alone);
+    tcase_add_test(tests, stay_alone);
+    suite_add_tcase(made, tests);
+    return made;
+}
+
+UNIT_MAIN(suite)
