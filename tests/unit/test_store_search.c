@@ -244,8 +244,7 @@ START_TEST(answers_any_query)
                                          "2026-11-22",
                                          "/no/where:",
                                          "x*y",
-                                         "\xee\x80\x81"
-                                         "1",
+                                         ("\xee\x80\x81" "1"),
                                          "--",
                                          "!"};
     unsigned seed = 1;
