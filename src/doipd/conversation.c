@@ -186,7 +186,8 @@ step_head(struct connection *connection)
     if (n > 0)
         return enter(connection, PHASE_BODY);
     if (n != DOIP_E_CONTENT && n != DOIP_E_FRAMING && n != DOIP_E_LIMIT)
-        return break_off(connection, "inside a request", doip_reader_reason(connection->reader));
+        return break_off(connection, doip_reader_idle(connection->reader) ? "between requests" : "inside a request",
+                         doip_reader_reason(connection->reader));
     connection->outcome = doip_response_end(doip_request_response(connection->request), DOIP_FAILED);
     return enter(connection, PHASE_FLUSH);
 }

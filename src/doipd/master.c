@@ -303,6 +303,10 @@ master_run(const struct config_source *source, bool foreground, void (*tell)(con
         tell("the system has no descriptors, memory or random bytes left");
         return EXIT_BAD;
     }
+    if (!privileges_keep_needed(master.failure, sizeof master.failure)) {
+        tell(master.failure);
+        return EXIT_BAD;
+    }
     bring_up(&master);
     serve(&master);
     pid_file_remove();

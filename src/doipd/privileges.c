@@ -3,12 +3,14 @@
  */
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -95,6 +97,52 @@ privileges_prepare(const struct config *config, const struct account *account, c
 {
     raise_descriptors(config);
     return prepare_state_directory(config, account, reason, size);
+}
+
+/*
+ * What the master does as root over its life: makes workers that are somebody else, signals them, binds low ports, reads keys and makes
+ * directories wherever they lie, raises limits.
+ */
+static const int needed[] = {
+    CAP_SETUID, CAP_SETGID, CAP_KILL, CAP_NET_BIND_SERVICE, CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER, CAP_SYS_RESOURCE,
+};
+
+static bool
+is_needed(int capability)
+{
+    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
+        if (needed[i] == capability)
+            return true;
+    return false;
+}
+
+bool
+privileges_keep_needed(char *reason, size_t size)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+    if (geteuid() != 0)
+        return true;
+    if (syscall(SYS_capget, &header, data) < 0) {
+        snprintf(reason, size, "can't read capabilities: %s", strerror(errno));
+        return false;
+    }
+    for (int i = 0; i <= CAP_LAST_CAP; i++) {
+        struct __user_cap_data_struct *part = &data[CAP_TO_INDEX(i)];
+
+        if (is_needed(i))
+            continue;
+        /* Where it may not (CAP_SETPCAP is missing) the bounding set is what the supervisor made it. */
+        prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
+        part->effective &= ~(uint32_t)CAP_TO_MASK(i);
+        part->permitted &= ~(uint32_t)CAP_TO_MASK(i);
+        part->inheritable &= ~(uint32_t)CAP_TO_MASK(i);
+    }
+    if (syscall(SYS_capset, &header, data) == 0)
+        return true;
+    snprintf(reason, size, "can't give up capabilities: %s", strerror(errno));
+    return false;
 }
 
 bool

@@ -25,6 +25,9 @@ bool account_find(const struct config *config, struct account *account, char *re
 /* Makes the state directory where it is missing, the workers' own; raises the limit on descriptors to what is configured. */
 bool privileges_prepare(const struct config *config, const struct account *account, char *reason, size_t size);
 
+/* In the master, once, before anything else: started as root, it keeps the capabilities that it needs and no others. False with the reason. */
+bool privileges_keep_needed(char *reason, size_t size);
+
 /* In a worker (or a check's child): becomes that account for good. */
 bool privileges_drop(const struct account *account, char *reason, size_t size);
 

@@ -299,6 +299,17 @@ class AnotherUser(Case):
         self.addCleanup(made.stop)
         return made
 
+    def test_the_master_keeps_only_what_it_needs(self):
+        made = self.made()
+        made.start()
+        with open(f"/proc/{made.pid}/status") as file:
+            status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+        needed = sum(1 << bit for bit in (0, 1, 3, 5, 6, 7, 10, 24))  # chown, dac_override, fowner, kill, setgid, setuid, bind, resource
+        for name in ("CapEff", "CapPrm", "CapInh"):
+            self.assertEqual(int(status[name], 16) & ~needed, 0, name)
+        made.reload()
+        self.ok(made.request(doip.HELLO))
+
     def test_workers_run_as_that_user_and_serve(self):
         nobody = pwd.getpwnam("nobody")
         made = self.made()
