@@ -289,6 +289,8 @@ static enum step
 next_request(struct connection *connection)
 {
     doip_request_free(&connection->request);
+    if (atomic_load(&connection->worker->last_call) && !doip_reader_buffered(connection->reader))
+        return enter(connection, PHASE_FINISH);
     connection->phase = PHASE_HEAD;
     /* Nothing here: the epoll set tells when there is, without a read that finds nothing. */
     if (!doip_reader_buffered(connection->reader))

@@ -23,6 +23,7 @@
 
 enum {
     SWEEP_MS = 1000,
+    LAST_CALL_MS = 2000, /* before timeouts.shutdown ends it, a connection that is never quiet is closed between two requests */
     QUIET_MS = 2000, /* a connection that a draining worker may close: DOIP has no "connection: close" */
     ARENAS = 2,      /* of malloc: more cost memory, not time */
     TRIM = 4 * 1024 * 1024,
@@ -205,6 +206,15 @@ look_at_handlers(struct control *control, int64_t now)
     drain(control, "a handler runs for too long");
 }
 
+/* How long a connection must have been quiet to be closed; -1: it is not. */
+static int64_t
+quiet_ms(const struct worker *worker)
+{
+    if (!atomic_load(&worker->draining))
+        return -1;
+    return atomic_load(&worker->last_call) ? 0 : QUIET_MS;
+}
+
 static void
 sweep(struct control *control, int64_t now)
 {
@@ -212,13 +222,21 @@ sweep(struct control *control, int64_t now)
         return;
     control->sweep_at = now + SWEEP_MS;
     look_at_handlers(control, now);
-    connections_sweep(control->worker, now, atomic_load(&control->worker->draining) ? QUIET_MS : -1);
+    connections_sweep(control->worker, now, quiet_ms(control->worker));
 }
 
 static int64_t
 sooner(int64_t due, int64_t at)
 {
     return due < 0 || at < due ? at : due;
+}
+
+static int64_t
+last_call_at(const struct control *control)
+{
+    int64_t half = (int64_t)control->worker->config->timeouts.shutdown * 500;
+
+    return control->drain_until - (half < LAST_CALL_MS ? half : LAST_CALL_MS);
 }
 
 /* Ends what is over; gives the time to look again, -1 for only when woken. */
@@ -230,7 +248,13 @@ keep_time(struct control *control)
 
     sweep(control, now);
     if (atomic_load(&worker->draining)) {
+        int64_t last_call = last_call_at(control);
+
         acceptors_close(worker);
+        if (now >= last_call)
+            atomic_store(&worker->last_call, true);
+        else
+            next = sooner(next, last_call);
         control->stop = control->stop || now >= control->drain_until;
         next = sooner(next, control->drain_until);
     }

@@ -105,6 +105,26 @@ class Reload(Case):
         made.wait_retired(old)
         self.assertNotIn(self.ok(made.debug("Pid")).output, old)
 
+    def test_a_connection_that_is_never_quiet_ends_between_two_requests(self):
+        made = self.make(settings={"timeouts": {"shutdown": 3}})
+        old = made.workers()
+        with made.connect() as connection:
+            made.send(signal.SIGHUP)
+            until(lambda: set(made.workers()) - set(old), "new workers: " + made.tail())
+            answered = 0
+            while True:
+                try:
+                    connection.send(debug_request("Sleep", ms=20))
+                    connection.response()
+                    answered += 1
+                except doip.Broken as broken:
+                    self.assertTrue(broken.clean, f"after {answered} answers: {broken}")
+                    break
+                except OSError:
+                    break  # the end was there already when the next request was to be written
+            self.assertGreater(answered, 20)
+        made.wait_retired(old)
+
     def test_a_long_request_is_completed_by_the_old_generation(self):
         made = self.make(settings={"timeouts": {"shutdown": 60}})
         old = made.workers()
