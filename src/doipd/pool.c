@@ -145,8 +145,8 @@ follow(struct pool *pool, struct pool_thread *thread)
         if (deputy) {
             pool->has_deputy = false;
             look(pool);
-        } else if (error == ETIMEDOUT && is_spare(pool)) {
-            return false;
+        } else if (error == ETIMEDOUT && pool->leaders >= pool->leaders_most && is_spare(pool)) {
+            return false; /* only while somebody else leads: the lead may have come free with the time-out */
         }
     }
     if (pool->stopping)
