@@ -8,6 +8,7 @@
  *
  * History of the ABI (DOIP_ABI):
  *   1  2026-11-22  the first
+ *      2026-11-22  doip_request_groups()
  */
 #ifndef DOIP_HANDLER_H
 #define DOIP_HANDLER_H
@@ -141,6 +142,8 @@ DOIP_API bool doip_request_to_service(const doip_request *request);
 DOIP_API const char *doip_request_id(const doip_request *request);
 /* Who the client has proven to be; NULL: nobody in particular. */
 DOIP_API const char *doip_request_client(const doip_request *request);
+/* The groups it belongs to: an array of strings, borrowed; NULL for none. */
+DOIP_API const json_t *doip_request_groups(const doip_request *request);
 /* Who the client says to be (clientId, else its certificate's name), proven or not; NULL when it says nothing. */
 DOIP_API const char *doip_request_claimed_client(const doip_request *request);
 /* The client's address, as "192.0.2.1:40000" or "[2001:db8::1]:40000". */

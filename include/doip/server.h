@@ -32,8 +32,8 @@ DOIP_API int doip_request_head(doip_request *request);
 
 /* The request's `authentication`, NULL where it has none. Borrowed. */
 DOIP_API json_t *doip_request_authentication(const doip_request *request);
-/* Says who the client has proven to be (copied). */
-DOIP_API void doip_request_set_client(doip_request *request, const char *client);
+/* Says who the client has proven to be (copied), and of which groups (array of strings, kept by reference; NULL for none). */
+DOIP_API void doip_request_set_client(doip_request *request, const char *client, json_t *groups);
 /* Sets what doip_state() gives. */
 DOIP_API void doip_request_set_state(doip_request *request, void *state);
 /* True when a handler has read input or written output: it can't decline any more. */

@@ -38,6 +38,7 @@ struct doip_request {
     json_t *attributes;     /* owned */
     json_t *authentication; /* borrowed from the head */
     char *client;           /* who it has proven to be; owned */
+    json_t *groups;         /* of that client, NULL for none; owned */
     void *state;
     doip_object_reader *object; /* the input as a digital object, once asked for */
     doip_segment kind;          /* of the current segment; END before the first */

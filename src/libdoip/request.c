@@ -44,6 +44,7 @@ doip_request_free(doip_request **request)
     json_decref(old->value);
     doip_message_free(&old->message);
     free(old->client);
+    json_decref(old->groups);
     free(old);
     *request = NULL;
 }
@@ -292,10 +293,18 @@ doip_request_client(const doip_request *request)
 }
 
 void
-doip_request_set_client(doip_request *request, const char *client)
+doip_request_set_client(doip_request *request, const char *client, json_t *groups)
 {
     free(request->client);
     request->client = client != NULL ? strdup(client) : NULL;
+    json_decref(request->groups);
+    request->groups = json_incref(groups);
+}
+
+const json_t *
+doip_request_groups(const doip_request *request)
+{
+    return request->groups;
 }
 
 const char *

@@ -190,6 +190,7 @@ static doip_result
 look_at_all(doip_request *request, doip_response *response)
 {
     bool verified = true;
+    json_t *groups;
 
     (void)response;
     ck_assert_str_eq(doip_request_operation(request), "0.DOIP/Op.Hello");
@@ -207,7 +208,11 @@ look_at_all(doip_request *request, doip_response *response)
     ck_assert_ptr_nonnull(doip_request_message(request));
     doip_request_set_state(request, response);
     ck_assert_ptr_eq(doip_state(request), response);
-    doip_request_set_client(request, "alice");
+    ck_assert_ptr_null(doip_request_groups(request));
+    groups = json_pack("[s]", "editors");
+    doip_request_set_client(request, "alice", groups);
+    json_decref(groups);
+    ck_assert_str_eq(json_string_value(json_array_get(doip_request_groups(request), 0)), "editors");
     ck_assert_str_eq(doip_request_client(request), "alice");
     ck_assert_int_eq(doip_input_end(request), DOIP_OK);
     ck_assert(!doip_request_touched(request));

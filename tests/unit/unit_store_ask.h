@@ -91,7 +91,7 @@ ask_as(const char *client, doip_outcome outcome, exchange_handler handler, const
 
     doip_request_set_state(exchange.request, state);
     if (client != NULL)
-        doip_request_set_client(exchange.request, client);
+        doip_request_set_client(exchange.request, client, NULL);
     got = exchange_run(&exchange, handler);
     output = exchange_output(&exchange);
     ck_assert_msg(got == outcome, "outcome %d: %s", got, output);
