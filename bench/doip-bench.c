@@ -12,6 +12,7 @@
 #include <doip/segment.h>
 #include <doip/tls.h>
 
+#include "http.h"
 #include "load.h"
 
 enum { REQUESTS_MOST = 256, EXIT_USAGE = 2, EXIT_NOTHING = 3 };
@@ -22,13 +23,14 @@ struct options {
     const char *target;
     const char *attributes;
     const char *mix;
+    const char *path; /* of a web server */
     bool json;
     struct load load;
 };
 
 static const char usage_text[] =
     "usage: doip-bench [-s HOST:PORT] [-c CONNECTIONS] [-t THREADS] [-d SECONDS] [-w SECONDS] [-p DEPTH] [-R RATE] [-C] [-r] [-j]\n"
-    "                  [-o OPERATION] [-T TARGET] [-a ATTRIBUTES] [-f MIX]\n"
+    "                  [-o OPERATION] [-T TARGET] [-a ATTRIBUTES] [-f MIX] [-H PATH]\n"
     "\n"
     "  -s HOST:PORT    the service (localhost:9000)\n"
     "  -c CONNECTIONS  kept open at once (16)\n"
@@ -39,6 +41,7 @@ static const char usage_text[] =
     "  -C              a new connection for each request; -r: with the TLS session of the last one taken up\n"
     "  -o OPERATION    an id, or the short name of a basic operation (Hello); -T TARGET, -a ATTRIBUTES (JSON): the rest of it\n"
     "  -f MIX          a file with a line for each kind of request: WEIGHT JSON [BYTES]; BYTES of data follow as an element's\n"
+    "  -H PATH         the service is a web server: GET PATH over TLS, for comparison\n"
     "  -j              JSON\n";
 
 static _Noreturn void
@@ -117,6 +120,19 @@ single_request(struct options *options, struct request *requests)
         json_object_set_new(head, "attributes", parse("-a", options->attributes, strlen(options->attributes)));
     add_request(&options->load, requests, 1, head, 0);
     json_decref(head);
+}
+
+static void
+web_request(struct options *options, struct request *requests)
+{
+    struct request *request = &requests[options->load.request_count++];
+
+    request->bytes = http_request(options->path, options->service);
+    if (request->bytes == NULL)
+        fail(EXIT_NOTHING, "a request", "memory is short");
+    request->size = strlen(request->bytes);
+    request->weight = options->load.weights = 1;
+    options->load.http = true;
 }
 
 /* WEIGHT JSON [BYTES]: the JSON ends at the line's last brace. */
@@ -246,7 +262,7 @@ read_options(struct options *options, int argc, char **argv)
     struct load *load = &options->load;
     int letter;
 
-    while ((letter = getopt(argc, argv, "s:c:t:d:w:p:R:Cro:T:a:f:jh")) != -1) {
+    while ((letter = getopt(argc, argv, "s:c:t:d:w:p:R:Cro:T:a:f:H:jh")) != -1) {
         switch (letter) {
         case 's': options->service = optarg; break;
         case 'c': load->connections = (unsigned)number("-c", optarg, 1, 100000); break;
@@ -261,6 +277,7 @@ read_options(struct options *options, int argc, char **argv)
         case 'T': options->target = optarg; break;
         case 'a': options->attributes = optarg; break;
         case 'f': options->mix = optarg; break;
+        case 'H': options->path = optarg; break;
         case 'j': options->json = true; break;
         case 'h': fputs(usage_text, stdout); exit(0);
         default: fputs(usage_text, stderr); exit(EXIT_USAGE);
@@ -289,7 +306,9 @@ main(int argc, char **argv)
     read_options(&options, argc, argv);
     resolve(&options.load, options.service);
     options.load.tls = make_context(&options.load);
-    if (options.mix != NULL)
+    if (options.path != NULL)
+        web_request(&options, requests);
+    else if (options.mix != NULL)
         mixed_requests(&options, requests);
     else
         single_request(&options, requests);

@@ -17,6 +17,7 @@
 #include <doip/segment.h>
 #include <doip/tls.h>
 
+#include "http.h"
 #include "load.h"
 
 enum { EVENTS = 64, DEPTH_MOST = 1024, JSON_LIMIT = 64 * 1024 * 1024 };
@@ -36,7 +37,8 @@ struct thread {
 struct connection {
     struct thread *thread;
     doip_stream *stream;
-    doip_reader *reader;
+    doip_reader *reader; /* of a DOIP service's answers */
+    struct http *http;   /* of a web server's */
     SSL_SESSION *session;
     bool connected;  /* the handshake is done */
     bool head_seen;  /* of the answer that comes in */
@@ -93,6 +95,8 @@ hang_up(struct connection *connection)
     if (connection->connected)
         doip_stream_finish(connection->stream);
     doip_reader_free(&connection->reader);
+    free(connection->http);
+    connection->http = NULL;
     doip_stream_free(&connection->stream);
     connection->connected = connection->head_seen = false;
     connection->armed = 0;
@@ -114,8 +118,13 @@ dial(struct connection *connection)
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     connection->stream = doip_tls_client(load->tls, fd, NULL);
-    connection->reader = connection->stream != NULL ? doip_reader_new(connection->stream, JSON_LIMIT) : NULL;
-    if (connection->reader == NULL)
+    if (connection->stream == NULL)
+        return false;
+    if (load->http)
+        connection->http = calloc(1, sizeof *connection->http);
+    else
+        connection->reader = doip_reader_new(connection->stream, JSON_LIMIT);
+    if (connection->http == NULL && connection->reader == NULL)
         return false;
     doip_stream_set_waits(connection->stream, 0, 0);
     if (load->resume && connection->session != NULL)
@@ -251,25 +260,56 @@ look_at_head(struct connection *connection)
         problem(connection->thread, "answer", strndupa(text, length < 200 ? length : 200));
 }
 
-/* Reads what has come: false when the connection is another one now. */
-static bool
-read_some(struct connection *connection)
+/* Reads on in a DOIP service's answer: 1 when it has ended, 0 when the connection has, or a doip_error. */
+static int
+read_message(struct connection *connection)
 {
     doip_segment kind;
     int n;
 
+    while ((n = doip_reader_next(connection->reader, &kind)) > 0) {
+        if (kind == DOIP_SEGMENT_END)
+            return 1;
+        if (kind == DOIP_SEGMENT_JSON && !connection->head_seen)
+            look_at_head(connection);
+    }
+    return n;
+}
+
+static int
+read_http(struct connection *connection)
+{
+    int n = http_answer(connection->http, connection->stream);
+
+    connection->failed = connection->http->failed;
+    if (n == 1 && connection->failed)
+        problem(connection->thread, "answer", "its status is not 2xx");
+    return n;
+}
+
+static const char *
+why_not_read(const struct connection *connection, int error)
+{
+    if (error == 0)
+        return "the server closed the connection";
+    if (error == DOIP_E_CONTENT && connection->http != NULL)
+        return "an answer without a Content-Length";
+    return connection->http != NULL ? doip_stream_reason(connection->stream) : doip_reader_reason(connection->reader);
+}
+
+/* Reads what has come: false when the connection is another one now. */
+static bool
+read_some(struct connection *connection)
+{
     while (connection->under_way > 0) {
-        n = doip_reader_next(connection->reader, &kind);
+        int n = connection->http != NULL ? read_http(connection) : read_message(connection);
+
         if (n == DOIP_E_AGAIN)
             return true;
         if (n <= 0) {
-            broke(connection, "read", n == 0 ? "the server closed the connection" : doip_reader_reason(connection->reader));
+            broke(connection, "read", why_not_read(connection, n));
             return false;
         }
-        if (kind == DOIP_SEGMENT_JSON && !connection->head_seen)
-            look_at_head(connection);
-        if (kind != DOIP_SEGMENT_END)
-            continue;
         answered(connection);
         if (connection->thread->load->close) {
             redial(connection);

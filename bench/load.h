@@ -34,6 +34,7 @@ struct load {
     double warm_up; /* seconds before counting begins */
     bool close;     /* a connection for each request */
     bool resume;    /* take up the TLS session of the last one */
+    bool http;      /* the service is a web server */
 };
 
 struct result {

@@ -1,0 +1,184 @@
+"""What is compared: one function per group of rows, each adding the figures of one round.
+
+In every round both sides are measured one right after the other, in an order that alternates, and only their ratio counts: what the machine
+does beside it hits both.
+"""
+
+import json
+import os
+import socket
+import ssl
+import subprocess
+
+from comparison.peers import BUILD, SERVICE, Doipd, Sdk, doip, until
+
+BENCH = os.path.join(BUILD, "doip-bench")
+ALL = []
+
+
+def group(function):
+    ALL.append(function)
+    return function
+
+
+class Run:
+    """The figures of one run of doip-bench against a peer."""
+
+    def __init__(self, peer, *arguments, kind="P-256", seconds=2.0, warm=0.3, threads=2):
+        before = peer.cpu()
+        done = subprocess.run([BENCH, "-j", "-s", f"127.0.0.1:{peer.ports[kind]}", "-d", str(seconds), "-w", str(warm), "-t", str(threads),
+                               *map(str, arguments)], capture_output=True, text=True, timeout=60 + 2 * seconds)
+        if done.returncode not in (0, 3):
+            raise SystemExit(f"compare: doip-bench: {done.stderr.strip()}")
+        self.report = json.loads(done.stdout)
+        if self.report["failures"] or self.report["brokenConnections"] > self.report["answers"] / 100:
+            raise SystemExit(f"compare: {peer.name}: {self.report['firstProblem']}")
+        self.rate = self.report["rate"]
+        total = self.report["answers"] * (seconds + warm) / seconds
+        self.cpu = (peer.cpu() - before) / total * 1e6 if total else 0
+        self.p99 = self.report["latencyMicroseconds"]["p99"]
+        self.down = self.report["bytesIn"] / seconds / 1e6
+        self.up = self.report["bytesOut"] / seconds / 1e6
+
+
+def alternate(number, ours, theirs):
+    """Runs both; gives (ours, theirs)."""
+    if number % 2:
+        second = theirs()
+        return ours(), second
+    return ours(), theirs()
+
+
+HELLO = ("-o", "Hello")
+WEB = ("-H", "/hello")
+
+
+@group
+def kept_alive(stage, number, table):
+    """Hello on connections that stay open."""
+    for count, goal in ((1, None), (16, 1.0), (64, 1.0), (256, 1.0)):
+        ours, theirs = alternate(number, lambda: Run(stage.doipd, *HELLO, "-c", count, threads=min(2, count)),
+                                 lambda: Run(stage.nginx, *WEB, "-c", count, threads=min(2, count)))
+        table.add(f"kept-alive Hello, {count} connections: rate", goal, ours.rate, theirs.rate, "/s")
+        if count == 64:
+            table.add("server CPU time per kept-alive request, 64 connections", -1.0, ours.cpu, theirs.cpu, "µs")
+            table.add("p99 latency, 64 connections", -1.1, ours.p99, theirs.p99, "µs")
+
+
+@group
+def handshakes(stage, number, table):
+    """A new connection for each request."""
+    for kind in ("RSA-2048", "P-256"):
+        daemon = stage.doipd if kind == "P-256" else stage.doipd_rsa
+        ours, theirs = alternate(number, lambda: Run(daemon, *HELLO, "-C", "-c", 16, kind=kind),
+                                 lambda: Run(stage.nginx, *WEB, "-C", "-c", 16, kind=kind))
+        table.add(f"full TLS 1.3 handshake per request, {kind}: rate", 0.97, ours.rate, theirs.rate, "/s")
+        table.add(f"full TLS 1.3 handshake per request, {kind}: server CPU", -1.03, ours.cpu, theirs.cpu, "µs")
+    ours, theirs = alternate(number, lambda: Run(stage.doipd, *HELLO, "-C", "-r", "-c", 16),
+                             lambda: Run(stage.nginx, *WEB, "-C", "-r", "-c", 16))
+    table.add("resumed handshake per request: rate", 0.97, ours.rate, theirs.rate, "/s")
+
+
+@group
+def transfers(stage, number, table):
+    """Large elements; the upload is compared with nginx's download."""
+    retrieve = ("-o", "Retrieve", "-T", "35.TEST/file")
+    with open(stage.place.path("upload"), "w") as mix:
+        mix.write(f'1 {{"operationId":"0.DOIP/Op.Create","targetId":"{SERVICE}"}} {stage.place.size}\n')
+    for streams in (1, 4):
+        more = dict(seconds=3, warm=0, threads=min(2, streams))
+        ours, theirs = alternate(number, lambda: Run(stage.doipd, *retrieve, "-c", streams, **more),
+                                 lambda: Run(stage.nginx, "-H", "/file", "-c", streams, **more))
+        table.add(f"{stage.place.size >> 20} MiB element download, {streams} stream{'s' * (streams > 1)}", 1.0, ours.down, theirs.down, "MB/s")
+        if streams == 1:
+            upload = Run(stage.doipd, "-f", stage.place.path("upload"), "-c", 1, **more)
+            table.add(f"{stage.place.size >> 20} MiB upload, handler discards; to nginx's download", 0.9, upload.up, theirs.down, "MB/s")
+
+
+class Idle:
+    """So many open TLS connections, each of which has had one answer."""
+
+    def __init__(self, peer, count, request):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        self.open = []
+        for _ in range(count):
+            connection = context.wrap_socket(socket.create_connection((doip.HOST, peer.ports["P-256"])))
+            connection.sendall(request)
+            connection.recv(65536)
+            self.open.append(connection)
+
+    def close(self):
+        for connection in self.open:
+            connection.close()
+
+
+HELLO_BYTES = doip.message("0.DOIP/Op.Hello", SERVICE)
+WEB_BYTES = b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def idle_memory(peer, request, count=1000):
+    before = peer.memory()
+    idle = Idle(peer, count, request)
+    figure = (peer.memory() - before) / count
+    idle.close()
+    return figure
+
+
+@group
+def memory(stage, number, table):
+    """On servers of its own, as what was used once is not given back."""
+    daemon, nginx = Doipd(stage.place), stage.new_nginx()
+    try:
+        ours, theirs = alternate(number, lambda: idle_memory(daemon, HELLO_BYTES), lambda: idle_memory(nginx, WEB_BYTES))
+    finally:
+        daemon.stop()
+        nginx.stop()
+    table.add("memory per idle TLS connection", -1.0, ours, theirs, "KiB")
+
+
+@group
+def crowd(stage, number, table):
+    """What others cost the busy ones: doipd with them to doipd without."""
+    idle = Idle(stage.doipd, 5000, HELLO_BYTES)
+    with_them = Run(stage.doipd, *HELLO, "-c", 64)
+    idle.close()
+    until(lambda: len(os.listdir(f"/proc/{stage.doipd.daemon.workers()[0]}/fd")) < 500, "the idle connections to be closed")
+    without = Run(stage.doipd, *HELLO, "-c", 64)
+    table.add("Hello rate beside 5,000 idle connections, to the rate without", 0.95, with_them.rate, without.rate, "/s", "doipd")
+
+
+@group
+def pipelining(stage, number, table):
+    deep, plain = alternate(number, lambda: Run(stage.doipd, *HELLO, "-c", 16, "-p", 16), lambda: Run(stage.doipd, *HELLO, "-c", 16))
+    table.add("Hello rate with pipelining depth 16, to the rate without", 2.0, deep.rate, plain.rate, "/s", "doipd")
+
+
+def beside(stage, arguments):
+    """p99 of Hello at a moderate rate, quiet and beside another load."""
+    quiet = Run(stage.doipd, *HELLO, "-c", 16, "-R", 2000, threads=1)
+    load = subprocess.Popen([BENCH, "-j", "-s", f"127.0.0.1:{stage.doipd.ports['P-256']}", "-d", "4", "-w", "0", *arguments],
+                            stdout=subprocess.DEVNULL)
+    until(lambda: load.poll() is None, "the load")
+    busy = Run(stage.doipd, *HELLO, "-c", 16, "-R", 2000, threads=1)
+    load.wait()
+    return busy.p99, quiet.p99
+
+
+@group
+def fairness(stage, number, table):
+    busy, quiet = beside(stage, ("-o", "20.DOIP/Bench.Sleep", "-c", "30"))
+    table.add("p99 of Hello beside 30 handlers that sleep 50 ms (32 threads), to quiet", -2.0, busy, quiet, "µs", "doipd")
+    busy, quiet = beside(stage, ("-o", "Retrieve", "-T", "35.TEST/file", "-c", "8"))
+    table.add("p99 of Hello beside eight large transfers, to quiet", -5.0, busy, quiet, "µs", "doipd")
+
+
+@group
+def sdk(stage, number, table):
+    if stage.sdk is None:
+        return
+    ours, theirs = alternate(number, lambda: Run(stage.doipd, *HELLO, "-C", "-c", 8), lambda: Run(stage.sdk, *HELLO, "-C", "-c", 8))
+    table.add("one connection per request, to a doip_sdk server: rate", 2.5, ours.rate, theirs.rate, "/s", "doip_sdk")
+    kept = Run(stage.doipd, *HELLO, "-c", 64)
+    table.add("kept-alive rate, to the most a doip_sdk server answers", 50, kept.rate, theirs.rate, "/s", "doip_sdk")
+    assert isinstance(stage.sdk, Sdk)
