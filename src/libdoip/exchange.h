@@ -35,7 +35,7 @@ struct doip_request {
     const char *client_id;  /* what the client says; borrowed from the head */
     const char *target;     /* borrowed from the head, or `service` */
     const char *operation;  /* borrowed from the head */
-    json_t *attributes;     /* owned */
+    json_t *attributes;     /* owned; NULL: none, as far as anybody asked */
     json_t *authentication; /* borrowed from the head */
     char *client;           /* who it has proven to be; owned */
     json_t *groups;         /* of that client, NULL for none; owned */

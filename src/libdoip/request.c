@@ -147,9 +147,7 @@ head_attributes(doip_request *request, const json_t *head)
 
     if (attributes != NULL && !json_is_object(attributes))
         return doip_fail_invalid(&request->response, "`attributes` must be an object.");
-    request->attributes = attributes != NULL ? json_incref(attributes) : json_object();
-    if (request->attributes == NULL)
-        return doip_fail(&request->response, DOIP_STATUS_ERROR, "Memory is short.");
+    request->attributes = json_incref(attributes);
     return DOIP_OK;
 }
 
@@ -259,6 +257,9 @@ doip_request_id(const doip_request *request)
 json_t *
 doip_request_attributes(const doip_request *request)
 {
+    /* Made when it is asked for: most requests have none, and most handlers do not ask. */
+    if (request->attributes == NULL)
+        ((doip_request *)request)->attributes = json_object();
     return request->attributes;
 }
 

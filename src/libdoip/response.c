@@ -111,22 +111,39 @@ written(doip_response *response, int error)
 
 /* ------------------------------------------------------------------ the first segment */
 
-/* Writes {"requestId", "status", "attributes", "output"}; NULL for what it has not. */
+/* One member of the first segment: `name` as it stands before the value, which may be missing. */
 static int
-write_head(doip_response *response, json_t *attributes, json_t *output)
+write_member(doip_writer *writer, const char *name, const json_t *value)
 {
-    json_t *head = json_object();
     int error = 0;
 
-    if (response->request->id != NULL)
-        error |= json_object_set_nocheck(head, "requestId", (json_t *)response->request->id);
-    error |= json_object_set_new_nocheck(head, "status", json_string(response->status));
-    if (attributes != NULL)
-        error |= json_object_set_nocheck(head, "attributes", attributes);
-    if (output != NULL)
-        error |= json_object_set_nocheck(head, "output", output);
-    error = error == 0 ? doip_writer_json(response->writer, head) : DOIP_E_SYSTEM;
-    json_decref(head);
+    if (value != NULL)
+        error = doip_writer_json_text(writer, name, strlen(name));
+    return value != NULL && error == 0 ? doip_writer_json_value(writer, value) : error;
+}
+
+/* Writes {"requestId", "status", "attributes", "output"}; NULL for what it has not. Piece by piece:
+ * it is on the path of every answer, and a tree of it would cost more than the writing. The segment
+ * ends where the next begins. */
+static int
+write_head(doip_response *response, const json_t *attributes, const json_t *output)
+{
+    doip_writer *writer = response->writer;
+    const json_t *id = response->request->id;
+    json_t *status = json_string(response->status);
+    int error = status == NULL ? DOIP_E_SYSTEM : doip_writer_json_begin(writer);
+
+    if (error == 0)
+        error = write_member(writer, "{\"requestId\":", id);
+    if (error == 0)
+        error = write_member(writer, id == NULL ? "{\"status\":" : ",\"status\":", status);
+    if (error == 0)
+        error = write_member(writer, ",\"attributes\":", attributes);
+    if (error == 0)
+        error = write_member(writer, ",\"output\":", output);
+    if (error == 0)
+        error = doip_writer_json_text(writer, "}", 1);
+    json_decref(status);
     return error;
 }
 
