@@ -110,12 +110,11 @@ accept_one(struct acceptor *acceptor)
 /* Counted before the look at `draining`: a worker that drains waits for those that have looked before, and
  * loses no connection. */
 static void
-acceptor_ready(struct source *source, uint32_t events)
+acceptor_ready(struct source *source)
 {
     struct acceptor *acceptor = (struct acceptor *)source;
     struct worker *worker = acceptor->worker;
 
-    (void)events;
     atomic_fetch_add(&worker->accepting, 1);
     if (!atomic_load(&worker->draining))
         accept_one(acceptor);

@@ -86,9 +86,8 @@ go_on(struct connection *connection)
 }
 
 static void
-connection_ready(struct source *source, uint32_t events)
+connection_ready(struct source *source)
 {
-    (void)events;
     go_on((struct connection *)source);
 }
 

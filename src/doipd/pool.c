@@ -62,6 +62,8 @@ pool_init(struct pool *pool, int threads_most, int processes, struct score_worke
     memset(pool, 0, sizeof *pool);
     pool->threads_most = threads_most;
     pool->leaders_most = (cpus() + processes - 1) / processes;
+    if (pool->leaders_most > POOL_READY)
+        pool->leaders_most = POOL_READY;
     if (pool->leaders_most >= threads_most)
         pool->leaders_most = threads_most - 1;
     pool->score = score;
@@ -156,42 +158,70 @@ follow(struct pool *pool, struct pool_thread *thread)
     return true;
 }
 
-/* Takes one that waits for a handler, where this thread may enter one. */
-static struct pool_waiting *
-take_waiting(struct pool *pool)
+/* What a thread does next: the one or the other, or neither. */
+struct next {
+    struct pool_waiting *waiting;
+    struct source *source;
+};
+
+/* One that waits for a handler, where this thread may enter one; else, where it leads, a source that is ready. */
+static struct next
+take_next(struct pool *pool, struct pool_thread *thread)
 {
-    struct pool_waiting *waiting = NULL;
+    struct next next = {NULL, NULL};
 
     pthread_mutex_lock(&pool->lock);
     if (pool->first != NULL && pool->total - pool->busy > 1) {
-        waiting = pool->first;
-        pool->first = waiting->next;
+        next.waiting = pool->first;
+        pool->first = next.waiting->next;
         if (pool->first == NULL)
             pool->last = &pool->first;
         pool->busy++;
-        give_up_lead(pool, me);
-        me->entered = clock_us();
+        give_up_lead(pool, thread);
+        thread->entered = clock_us();
+    } else if (thread->leads && pool->ready_count > 0) {
+        next.source = pool->ready[pool->ready_first++ % POOL_READY];
+        pool->ready_count--;
     }
     pthread_mutex_unlock(&pool->lock);
-    return waiting;
+    return next;
 }
 
-/* Serves until the lead is lost. */
+/*
+ * Waits until sources are ready. One leader takes several at a time, which saves system calls when many are; of several leaders each takes one, so that
+ * none sits on what another could do. False: the stop event.
+ */
+static bool
+wait_ready(struct pool *pool)
+{
+    struct epoll_event events[POOL_READY];
+    int n = epoll_wait(pool->epoll, events, pool->leaders_most > 1 ? 1 : POOL_READY, -1);
+    bool stop = false;
+
+    pthread_mutex_lock(&pool->lock);
+    for (int i = 0; i < n; i++) {
+        if (events[i].data.ptr != NULL)
+            pool->ready[(pool->ready_first + pool->ready_count++) % POOL_READY] = events[i].data.ptr;
+        else
+            stop = true;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return !stop;
+}
+
+/* Serves until the lead is lost, and nothing is left that this thread could do without it. */
 static void
 lead(struct pool *pool, struct pool_thread *thread)
 {
-    while (thread->leads) {
-        struct epoll_event event;
-        int n = epoll_wait(pool->epoll, &event, 1, -1);
-        struct source *source = n == 1 ? event.data.ptr : NULL;
-        struct pool_waiting *waiting;
+    for (;;) {
+        struct next next = take_next(pool, thread);
 
-        if (source != NULL)
-            source->ready(source, event.events);
-        else if (n == 1)
-            return; /* the stop event */
-        while ((waiting = take_waiting(pool)) != NULL)
-            waiting->run(waiting);
+        if (next.waiting != NULL)
+            next.waiting->run(next.waiting);
+        else if (next.source != NULL)
+            next.source->ready(next.source);
+        else if (!thread->leads || !wait_ready(pool))
+            return;
     }
 }
 

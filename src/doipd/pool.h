@@ -16,7 +16,7 @@
 
 /* What an epoll entry points to; first member of whatever waits for events. */
 struct source {
-    void (*ready)(struct source *source, uint32_t events);
+    void (*ready)(struct source *source);
 };
 
 /* Something that waits for a thread that may enter a handler; first come, first served. */
@@ -27,7 +27,10 @@ struct pool_waiting {
 
 struct pool_thread;
 
-enum { POOL_PACES = 256 };
+enum {
+    POOL_PACES = 256,
+    POOL_READY = 16, /* at least as many as there are leaders */
+};
 
 struct pool {
     int epoll;
@@ -51,6 +54,9 @@ struct pool {
     bool has_left;
     pthread_t left;      /* the last thread that left, to be joined by the next one or by pool_stop() */
     int64_t complain_at; /* ms; of threads that can't be started */
+    struct source *ready[POOL_READY]; /* a ring: what epoll gave and no leader has taken yet */
+    unsigned ready_first;
+    unsigned ready_count;
     struct pool_waiting *first;
     struct pool_waiting **last;
     struct pool_thread *threads; /* by index; of the scoreboard's thread parts, too */

@@ -1,7 +1,7 @@
 /*
  * The handler that bench/compare measures: what it does itself costs next to nothing, so that the daemon is what is measured.
  *
- *   Hello      an object of 300 bytes
+ *   Hello      an object of 300 bytes, always the same
  *   Retrieve   the file that the option `file` names, as a bytes segment
  *   Create     reads the input away
  *   20.DOIP/Bench.Sleep  answers after 50 ms
@@ -19,44 +19,56 @@ static const doip_option options_table[] = {
     {NULL, 0, NULL, NULL},
 };
 
-static char *file;
-
-static doip_result
-bench_open(const doip_options *options, void **state)
-{
-    (void)state;
-    file = strdup(doip_option_string(options, "file"));
-    return file == NULL ? doip_open_fail(options, "memory is short") : DOIP_OK;
-}
+struct bench {
+    char *file;
+    json_t *object; /* {"id":"35.TEST/DOIP","text":"x…"}: 300 bytes */
+};
 
 static void
 bench_close(void *state)
 {
-    (void)state;
-    free(file);
+    struct bench *bench = state;
+
+    free(bench->file);
+    json_decref(bench->object);
+    free(bench);
+}
+
+static doip_result
+bench_open(const doip_options *options, void **state)
+{
+    struct bench *bench = calloc(1, sizeof(*bench));
+    char text[270];
+
+    if (bench == NULL)
+        return doip_open_fail(options, "memory is short");
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    bench->file = strdup(doip_option_string(options, "file"));
+    bench->object = json_pack("{s:s, s:s}", "id", doip_options_service(options), "text", text);
+    *state = bench;
+    return DOIP_OK;
 }
 
 static const char *const operations[] = {SLEEP, NULL};
 
-DOIP_HANDLER(.name = "bench", .version = "1.0", .flags = DOIP_THREAD_SAFE, .options = options_table, .operations = operations,
-             .open = bench_open, .close = bench_close);
+DOIP_HANDLER(.name = "bench", .version = "1.0", .flags = DOIP_THREAD_SAFE, .options = options_table,
+             .operations = operations, .open = bench_open, .close = bench_close);
 
-/* {"id":"35.TEST/DOIP","text":"x…"}: 300 bytes. */
 DOIP_EXPORT doip_result
 hello(doip_request *request, doip_response *response)
 {
-    static const char text[] = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-                               "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-                               "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+    const struct bench *bench = doip_state(request);
 
-    return doip_respond_json(response, json_pack("{s:s, s:s}", "id", doip_request_service(request), "text", text));
+    return doip_respond_json(response, json_incref(bench->object));
 }
 
 DOIP_EXPORT doip_result
 retrieve(doip_request *request, doip_response *response)
 {
-    (void)request;
-    return doip_respond_file(response, file);
+    const struct bench *bench = doip_state(request);
+
+    return doip_respond_file(response, bench->file);
 }
 
 DOIP_EXPORT doip_result

@@ -120,11 +120,10 @@ run(struct pool_waiting *waiting)
 }
 
 static void
-ready(struct source *source, uint32_t events)
+ready(struct source *source)
 {
     struct job *job = (struct job *)source;
 
-    (void)events;
     if (pool_enter(&pool, &job->waiting, 1))
         handle(job);
 }
