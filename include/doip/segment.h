@@ -102,8 +102,8 @@ DOIP_API bool doip_writer_undo(doip_writer *writer);
 
 /* Sends what is buffered: 0 when all of it went, DOIP_E_AGAIN, or another error. */
 DOIP_API int doip_writer_flush(doip_writer *writer);
-/* True when something waits to be flushed. */
-DOIP_API bool doip_writer_buffered(const doip_writer *writer);
+/* How many bytes wait to be flushed. */
+DOIP_API size_t doip_writer_buffered(const doip_writer *writer);
 /* Why the writer failed. */
 DOIP_API const char *doip_writer_reason(const doip_writer *writer);
 

@@ -181,7 +181,7 @@ is_over(const struct connection *connection, int64_t now, int64_t quiet_ms)
     if (now >= connection->deadline)
         return true;
     return quiet_ms >= 0 && connection->phase == PHASE_HEAD && doip_reader_idle(connection->reader) &&
-           now - connection->parked_at >= quiet_ms;
+           doip_writer_buffered(connection->writer) == 0 && now - connection->parked_at >= quiet_ms;
 }
 
 static void

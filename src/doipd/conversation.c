@@ -19,6 +19,7 @@ enum {
     SMALL_BODY = 65536,   /* a request up to this size is whole before a handler runs */
     RATE_GRACE_MS = 30000,
     LINGER_MS = 2000,
+    HELD_BACK = 16384, /* answers to pipelined requests go out together up to this size: a TLS record */
     SCRAP = 16384,
 };
 
@@ -129,6 +130,22 @@ acknowledge(const struct connection *connection)
     setsockopt(doip_stream_fd(connection->stream), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
 }
 
+/*
+ * Sends answers that were held back (step_flush), as whoever waits for the client or for a handler must: true when none is left. Else the
+ * connection is parked until the client reads, and the phase begins again; or is gone.
+ */
+static bool
+sent_all(struct connection *connection)
+{
+    int n = doip_writer_buffered(connection->writer) > 0 ? doip_writer_flush(connection->writer) : 0;
+
+    if (n == DOIP_E_AGAIN)
+        park(connection, doip_stream_wants(connection->stream), span_ms(connection->worker->config->timeouts.write));
+    else if (n < 0)
+        break_off(connection, "inside an answer", doip_writer_reason(connection->writer));
+    return n == 0;
+}
+
 static enum step
 park_reading(struct connection *connection)
 {
@@ -137,6 +154,8 @@ park_reading(struct connection *connection)
 
     if (patience >= 0 && patience < ms)
         ms = patience;
+    if (!sent_all(connection))
+        return STEP_LEFT;
     acknowledge(connection);
     return park(connection, doip_stream_wants(connection->stream), ms);
 }
@@ -146,15 +165,26 @@ park_idle(struct connection *connection)
 {
     doip_request_free(&connection->request);
     doip_reader_shrink(connection->reader);
+    if (!sent_all(connection))
+        return STEP_LEFT;
     return park(connection, DOIP_WANT_READ, span_ms(connection->worker->config->timeouts.idle));
 }
 
 static enum step
 end_by_client(struct connection *connection)
 {
+    if (!sent_all(connection))
+        return STEP_LEFT;
     doip_stream_finish(connection->stream);
     connection_close(connection);
     return STEP_LEFT;
+}
+
+/* Where the answers end that were written, whether or not they have left. */
+static uint64_t
+answered_bytes(const struct connection *connection)
+{
+    return doip_stream_bytes_out(connection->stream) + doip_writer_buffered(connection->writer);
 }
 
 static void
@@ -171,7 +201,7 @@ step_head(struct connection *connection)
 
     if (connection->request == NULL) {
         connection->bytes_in_before = doip_stream_bytes_in(connection->stream);
-        connection->bytes_out_before = doip_stream_bytes_out(connection->stream);
+        connection->bytes_out_before = answered_bytes(connection);
         connection->request = doip_request_new(connection->reader, connection->writer,
                                                connection->worker->config->service.id, &connection->peer);
     }
@@ -216,7 +246,7 @@ account(struct connection *connection)
         .message = doip_response_message(response),
         .tls = connection_tls_version(connection),
         .bytes_in = doip_stream_bytes_in(connection->stream) - connection->bytes_in_before,
-        .bytes_out = doip_stream_bytes_out(connection->stream) - connection->bytes_out_before,
+        .bytes_out = answered_bytes(connection) - connection->bytes_out_before,
         .microseconds = clock_us() - connection->request_began,
         .number = connection->number,
     };
@@ -252,6 +282,9 @@ step_run(struct connection *connection)
     unsigned kind = request_kind(connection->request);
     doip_result result;
 
+    if (!connection->may_run && doip_writer_buffered(connection->writer) > 0 && !pool_runs_now(&worker->pool, kind) &&
+        !sent_all(connection))
+        return STEP_LEFT;
     if (!connection->may_run && !pool_enter(&worker->pool, &connection->waiting, kind))
         return STEP_LEFT;
     connection->may_run = false;
@@ -266,10 +299,18 @@ step_run(struct connection *connection)
     return enter(connection, PHASE_FLUSH);
 }
 
+/* The answer may wait for the next one, which the client has asked for already. */
+static bool
+may_hold_back(const struct connection *connection)
+{
+    return connection->outcome == DOIP_OUTCOME_COMPLETE && doip_message_ended(doip_request_message(connection->request)) &&
+           doip_reader_buffered(connection->reader) && doip_writer_buffered(connection->writer) < HELD_BACK;
+}
+
 static enum step
 step_flush(struct connection *connection)
 {
-    int n = doip_writer_flush(connection->writer);
+    int n = may_hold_back(connection) ? 0 : doip_writer_flush(connection->writer);
 
     if (n == DOIP_E_AGAIN)
         return park(connection, doip_stream_wants(connection->stream),
@@ -390,13 +431,16 @@ conversation_expired(struct connection *connection)
         break_off(connection, "in the TLS handshake", "it took longer than timeouts.handshake");
         break;
     case PHASE_HEAD:
-        if (!doip_reader_idle(connection->reader))
+        if (doip_writer_buffered(connection->writer) > 0)
+            break_off(connection, "inside an answer", "the client did not read for timeouts.write");
+        else if (!doip_reader_idle(connection->reader))
             break_off(connection, "inside a request", "the client sent nothing for timeouts.read, or less than limits.body_rate");
         else if (has_input(connection))
             conversation_go_on(connection);
         else
             end_by_client(connection);
         break;
+    case PHASE_RUN:
     case PHASE_FLUSH:
         break_off(connection, "inside an answer", "the client did not read for timeouts.write");
         break;

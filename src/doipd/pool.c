@@ -406,6 +406,17 @@ pool_enter(struct pool *pool, struct pool_waiting *waiting, unsigned kind)
     return may;
 }
 
+bool
+pool_runs_now(struct pool *pool, unsigned kind)
+{
+    bool now;
+
+    pthread_mutex_lock(&pool->lock);
+    now = is_quick(pool, kind) && me->leads && pool->first == NULL && pool->total - pool->busy > 1;
+    pthread_mutex_unlock(&pool->lock);
+    return now;
+}
+
 void
 pool_leave(struct pool *pool, unsigned kind)
 {

@@ -75,6 +75,9 @@ bool pool_start(struct pool *pool);
  */
 bool pool_enter(struct pool *pool, struct pool_waiting *waiting, unsigned kind);
 
+/* True where pool_enter() would run such a request in the calling thread at once, and it would soon be done. */
+bool pool_runs_now(struct pool *pool, unsigned kind);
+
 /* The handler is done. The thread may have lost the lead meanwhile. */
 void pool_leave(struct pool *pool, unsigned kind);
 

@@ -133,7 +133,7 @@ doip_client_free(doip_client **client)
     *client = NULL;
     if (gone == NULL)
         return;
-    if (gone->writer != NULL && gone->first == NULL && !doip_writer_buffered(gone->writer))
+    if (gone->writer != NULL && gone->first == NULL && doip_writer_buffered(gone->writer) == 0)
         doip_stream_finish(gone->stream);
     while (gone->first != NULL)
         client_pop(gone);
@@ -294,7 +294,7 @@ doip_client_reply(doip_client *client, json_t **head)
 
     *head = NULL;
     client->reason[0] = '\0';
-    if (doip_writer_buffered(client->writer))
+    if (doip_writer_buffered(client->writer) > 0)
         client_wrote(client, doip_writer_flush(client->writer));
     /* A server that refuses an upload answers, and closes before it has read all: our write failed, but its answer waits. */
     if (doip_writer_reason(client->writer)[0] != '\0' && client->reason[0] == '\0')

@@ -233,8 +233,8 @@ doip_writer_flush(doip_writer *writer)
     return 0;
 }
 
-bool
+size_t
 doip_writer_buffered(const doip_writer *writer)
 {
-    return writer->sent < writer->end;
+    return writer->end - writer->sent;
 }

@@ -4,10 +4,11 @@ import json
 import os
 import socket
 import ssl
+import unittest
 
 import doip
 from base import SharedCase
-from daemon import SERVICE
+from daemon import SERVICE, until
 from doip import DECLINED, EMPTY, ERROR, INVALID, UNAUTHENTICATED, UNKNOWN, head, message
 
 ECHO = "20.DOIP/Debug.Echo"
@@ -193,6 +194,34 @@ class Answers(SharedCase):
         connection.send(b"".join(parts))
         self.assertEqual([(r.id, r.status) for r in (connection.response() for _ in range(100))], expected)
         self.still_usable(connection)
+
+    @unittest.skipIf("DOIPD_TEST_SLOWNESS" in os.environ, "no request is quick in this build")
+    def test_pipelined_answers_leave_together(self):
+        """Where the next request is there already and is a quick one, its answer shares the record."""
+        hello = message(doip.HELLO, SERVICE)
+        connection = self.connect()
+        for _ in range(50):
+            self.ok(connection.request(doip.HELLO, SERVICE))
+
+        def together():
+            connection.send(16 * hello)
+            connection._fill()
+            first = connection.buffer.count(b"\n#\n#\n")
+            for _ in range(16):
+                self.ok(connection.response())
+            return first > 1
+
+        until(together, "two answers in one record", 10, 0)
+
+    def test_pipelined_answers_do_not_wait_for_a_slow_one(self):
+        connection = self.connect()
+        for _ in range(50):
+            self.ok(connection.request(doip.HELLO, SERVICE))
+        connection.send(message(doip.HELLO, SERVICE, id="1") + message("20.DOIP/Debug.Sleep", SERVICE, id="2", attributes={"ms": 400}) +
+                        message(doip.HELLO, SERVICE, id="3"))
+        self.assertEqual(self.ok(connection.response()).id, "1")
+        self.assertEqual(bytes(connection.buffer), b"", "the answer came with the slow one's")
+        self.assertEqual([self.ok(connection.response()).id for _ in range(2)], ["2", "3"])
 
     def test_pipelined_while_answers_are_large(self):
         connection = self.connect()
