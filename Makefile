@@ -227,18 +227,20 @@ $(UNIT): $(B)/%: $(B)/obj/%.o
 
 # ---------------------------------------------------------------- fuzzing
 
-# A target is tests/fuzz/NAME.c over the sources of the library, its words in NAME.dict, its seeds in corpus/NAME. What it finds
-# goes to build/fuzz: new inputs to corpus/NAME, those that fail to NAME-crash-*.
+# A target is tests/fuzz/NAME.c over the sources of the library and those of the daemon that it names here, its words in
+# NAME.dict, its seeds in corpus/NAME. What it finds goes to build/fuzz: new inputs to corpus/NAME, those that fail to NAME-crash-*.
 FUZZ_CC ?= clang
 FUZZ_SECONDS ?= 60
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
+$(B)/fuzz/fuzz_token: src/doipd/token.c src/doipd/keys.c src/doipd/base64url.c $(wildcard src/doipd/*.h) tests/unit/unit_sign.h
+
 $(B)/fuzz/%: tests/fuzz/%.c $(wildcard src/libdoip/*.[ch] include/doip/*.h) build/config.h
 	$(call say,FUZZ)
 	@mkdir -p $(@D)
-	$(Q)$(FUZZ_CC) -std=gnu17 -O1 -g -D_GNU_SOURCE -include build/config.h -Iinclude $(OPENSSL_CFLAGS) $(JANSSON_CFLAGS) \
-	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -o $@ \
-	    $< $(wildcard src/libdoip/*.c) $(OPENSSL_LIBS) $(JANSSON_LIBS) -lm -lpthread
+	$(Q)$(FUZZ_CC) -std=gnu17 -O1 -g -D_GNU_SOURCE -include build/config.h -Iinclude -iquote src/doipd \
+	    $(OPENSSL_CFLAGS) $(JANSSON_CFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -o $@ \
+	    $(filter %.c,$^) $(OPENSSL_LIBS) $(JANSSON_LIBS) -lm -lpthread
 
 fuzz: $(FUZZERS)
 	$(Q)for target in $(notdir $^); do mkdir -p $(B)/fuzz/corpus/$$target && $(B)/fuzz/$$target -max_total_time=$(FUZZ_SECONDS) \
