@@ -215,6 +215,8 @@ $(HANDLERS) $(EXAMPLES) $(TEST_HANDLERS): $(LIBRARY)
 # library and the daemon.
 store_UNIT := $(filter $(B)/tests/unit/test_store%,$(UNIT))
 doip_UNIT := $(filter $(B)/tests/unit/test_doip_%,$(UNIT))
+# What the client signs, the daemon has to take.
+$(B)/tests/unit/test_doip_signer: $(B)/doipd.a
 $(store_UNIT): $(B)/store.a $(LIBRARY)
 $(doip_UNIT): $(B)/doip.a $(LIBRARY)
 $(filter-out $(store_UNIT) $(doip_UNIT),$(UNIT)): $(B)/doipd.a $(B)/libdoip.a

@@ -41,7 +41,7 @@ static const option_spec option_table[] = {
     {"cert", 0, KIND_TEXT, AT(certificate), COMMAND_ALL, "FILE",
      "a client certificate and its chain, PEM"},
     {"key", 0, KIND_TEXT, AT(key), COMMAND_ALL, "FILE",
-     "its private key (in the certificate's file)"},
+     "its private key (in the certificate's file); without --cert, signs tokens"},
     {"ca", 0, KIND_TEXT, AT(ca), COMMAND_ALL, "FILE", "trust only what these CAs vouch for"},
     {"pin", 0, KIND_TEXT, AT(pin), COMMAND_ALL, "HEX", "trust only the key with this SHA-256"},
     {"insecure", 'k', KIND_FLAG, AT(insecure), COMMAND_ALL, NULL, "trust any certificate"},
@@ -135,8 +135,11 @@ options_check(options *given)
         complain(EXIT_USAGE, "--pin: %s", reason);
     else if ((given->ca != NULL) + (given->pin != NULL) + given->insecure > 1)
         complain(EXIT_USAGE, "--ca, --pin and -k exclude one another");
-    else if (given->key != NULL && given->certificate == NULL)
-        complain(EXIT_USAGE, "--key needs --cert");
+    else if (options_signs(given) && given->client_id == NULL)
+        complain(EXIT_USAGE, "--key needs --cert, or -c ID to sign tokens as");
+    else if (options_signs(given) &&
+             (given->token != NULL || given->user != NULL || given->password_file != NULL))
+        complain(EXIT_USAGE, "--key without --cert signs tokens: no --token or password beside it");
     else if (given->token != NULL && (given->user != NULL || given->password_file != NULL))
         complain(EXIT_USAGE, "a token and a password exclude one another");
     else if (given->password_file != NULL && given->user == NULL && given->client_id == NULL)
@@ -144,6 +147,12 @@ options_check(options *given)
     else
         return true;
     return false;
+}
+
+bool
+options_signs(const options *given)
+{
+    return given->key != NULL && given->certificate == NULL;
 }
 
 bool

@@ -47,6 +47,9 @@ typedef struct options {
 bool options_parse(options *given, int argc, char **argv);
 void options_fini(options *given);
 
+/* Whether tokens are to be signed with the key: it belongs to no certificate. */
+bool options_signs(const options *given);
+
 /* The name of an option that was given but `command` does not take; NULL for none. */
 const char *options_stranger(const options *given, unsigned int command);
 

@@ -9,9 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "output.h"
+#include "signer.h"
 #include "trust.h"
 
 /* ------------------------------------------------------------------ who is asking */
@@ -99,6 +101,8 @@ session_token(const options *given, char *reason, size_t size)
 static bool
 session_authentication(session *to, char *reason, size_t size)
 {
+    if (options_signs(to->given))
+        return (to->signer = signer_load(to->given->key, reason, size)) != NULL;
     if (to->given->token != NULL)
         to->authentication = session_token(to->given, reason, size);
     else if (to->given->user != NULL || to->given->password_file != NULL)
@@ -120,7 +124,7 @@ session_open(session *to, const options *given)
                                   .port = given->port,
                                   .ca = given->ca,
                                   .certificate = given->certificate,
-                                  .key = given->key,
+                                  .key = given->certificate != NULL ? given->key : NULL,
                                   .trust = trust_decide,
                                   .closure = &policy};
 
@@ -143,22 +147,47 @@ session_close(session *to)
 {
     doip_client_free(&to->client);
     json_decref(to->authentication);
+    EVP_PKEY_free(to->signer);
     free(to->service);
     memset(to, 0, sizeof(*to));
 }
 
 /* ------------------------------------------------------------------ requests */
 
+/* What proves who is asking (a new reference, NULL for nothing); false after saying why there is
+ * none. */
+static bool
+session_proof(const session *to, json_t **proof)
+{
+    char reason[REASON_MAX], *token;
+
+    *proof = json_incref(to->authentication);
+    if (to->signer == NULL)
+        return true;
+    token = signer_token(to->signer, to->given->client_id, to->service, time(NULL), reason,
+                         sizeof(reason));
+    if (token == NULL)
+        complain(EXIT_USAGE, "%s", reason);
+    else
+        *proof = json_pack("{s:s}", "token", token);
+    free(token);
+    return *proof != NULL;
+}
+
 json_t *
 session_head(session *to, const char *operation, const char *target, json_t *attributes)
 {
     char id[16];
-    json_t *head;
+    json_t *head, *proof;
 
+    if (!session_proof(to, &proof)) {
+        json_decref(attributes);
+        return NULL;
+    }
     snprintf(id, sizeof(id), "%u", ++to->requests);
-    head = json_pack("{s:s, s:s*, s:s*, s:s, s:o*, s:O*}", "requestId", id, "clientId",
+    head = json_pack("{s:s, s:s*, s:s*, s:s, s:o*, s:o*}", "requestId", id, "clientId",
                      to->given->client_id, "targetId", target, "operationId", operation,
-                     "attributes", attributes, "authentication", to->authentication);
+                     "attributes", attributes, "authentication", proof);
     if (head == NULL)
         complain(EXIT_USAGE, "an identifier on the command line is not UTF-8 text");
     return head;

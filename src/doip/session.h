@@ -13,7 +13,8 @@
 typedef struct session {
     const options *given;
     doip_client *client;
-    json_t *authentication; /* NULL for none */
+    json_t *authentication; /* NULL for none, and where each request has a token of its own */
+    EVP_PKEY *signer;       /* signs those tokens; NULL for none */
     char *service;          /* its id, once learnt */
     unsigned int requests;
 } session;

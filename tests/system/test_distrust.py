@@ -1,5 +1,6 @@
 """The command `doip` and services that are not what they should be: other keys, lies, broken answers."""
 
+import base64
 import json
 import os
 import shutil
@@ -8,6 +9,7 @@ import ssl
 import subprocess
 import tempfile
 import threading
+import time
 
 import doip
 from base import Case
@@ -158,6 +160,48 @@ def answer(*segments, end=True, status=doip.OK, **more):
     parts = [doip.json_segment(dict({"status": status}, **more))]
     parts += [doip.bytes_segment(s) if isinstance(s, bytes) else doip.json_segment(s) for s in segments]
     return b"".join(parts) + (doip.EMPTY if end else b"")
+
+
+def token_of(head, key):
+    """The claims of the token in a request, once openssl has verified its signature with the key (RSA)."""
+    text, _, signature = head["authentication"]["token"].rpartition(".")
+    header, claims, signature = (base64.urlsafe_b64decode(part + "==") for part in (*text.split("."), signature))
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(signature)
+        file.flush()
+        subprocess.run(["openssl", "dgst", "-sha256", "-prverify", key, "-signature", file.name], input=text.encode(), check=True,
+                       capture_output=True)
+    return json.loads(header), json.loads(claims)
+
+
+class Tokens(Case):
+    """`doip -c ID --key FILE`: what the service gets to see."""
+
+    def setUp(self):
+        self.home = Home(self)
+        self.key = self.home.path("alice.pem")
+        subprocess.run(["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", self.key], check=True,
+                       capture_output=True)
+
+    def test_each_request_carries_a_token_of_its_own(self):
+        fake = FakeService(self, answer({"id": "x", "type": "T"}, requestId="2"))
+        before = int(time.time())
+        result = self.home.doip(fake.port, "-k", "-c", "20.TEST/alice", "--key", self.key, "create", "--type", "T")
+        self.assertEqual(result.status, 0, result)
+        hello, create = [json.loads(text.lstrip(b"#\n")) for text in fake.received.split(b"\n#\n") if b"operationId" in text]
+        for head, audience in ((hello, None), (create, SERVICE)):
+            header, claims = token_of(head, self.key)
+            self.assertEqual((header, head["clientId"]), ({"alg": "RS256"}, "20.TEST/alice"))
+            self.assertEqual((claims["iss"], claims["sub"], claims.get("aud")), ("20.TEST/alice", "20.TEST/alice", audience))
+            self.assertIn(claims["iat"] - before, range(60))
+            self.assertEqual(claims["exp"] - claims["iat"], 120)
+
+    def test_a_key_that_signs_nothing(self):
+        fake = FakeService(self)
+        for path, words in (("/nonexistent", b"No such file"), (self.home.path("x", b"x"), b"no private key in PEM")):
+            result = self.home.doip(fake.port, "-k", "-c", "20.TEST/alice", "--key", path, "hello")
+            self.assertEqual((result.status, fake.received), (2, b""), result)
+            self.assertIn(words, result.err)
 
 
 class FalseService(Case):

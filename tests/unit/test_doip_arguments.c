@@ -220,6 +220,9 @@ static char *const wrong_lines[][6] = {
     {"doip", "-k", "--ca", "x", "hello", NULL},
     {"doip", "--pin", "12", "hello", NULL},
     {"doip", "--key", "x", "hello", NULL},
+    {"doip", "-cx", "--key=x", "--token=x", "hello", NULL},
+    {"doip", "-cx", "--key=x", "-uy", "hello", NULL},
+    {"doip", "-cx", "--key=x", "--password-file=x", "hello", NULL},
     {"doip", "--token", "x", "-u", "y", NULL},
     {"doip", "--password-file", "x", "hello", NULL},
 };
