@@ -9,6 +9,7 @@
  * History of the ABI (DOIP_ABI):
  *   1  2026-11-22  the first
  *      2026-11-22  doip_request_groups()
+ *      2026-11-22  DOIP_OPTION_JSON, doip_option_json(), doip_option_where()
  */
 #ifndef DOIP_HANDLER_H
 #define DOIP_HANDLER_H
@@ -51,13 +52,15 @@ typedef enum doip_option_type {
     DOIP_OPTION_INT,
     DOIP_OPTION_BOOL,
     DOIP_OPTION_SIZE, /* bytes: a number, or "64K", "1M", "2G" */
+    DOIP_OPTION_JSON, /* a group or a list, nested as may be: a JSON object or array */
 } doip_option_type;
 
 /* One option of the handler's section in doipd.conf. */
 typedef struct doip_option {
     const char *name;
     doip_option_type type;
-    const char *value; /* the default, written as in the configuration: "10", "true", "64K", any string */
+    /* The default, written as in the configuration: "10", "true", "64K", any string; that of JSON as JSON text, "" for none. */
+    const char *value;
     const char *help;
 } doip_option;
 
@@ -118,6 +121,10 @@ DOIP_API const char *doip_option_string(const doip_options *options, const char 
 DOIP_API int64_t doip_option_int(const doip_options *options, const char *name);
 DOIP_API bool doip_option_bool(const doip_options *options, const char *name);
 DOIP_API uint64_t doip_option_size(const doip_options *options, const char *name);
+/* Borrowed, and not to be changed; NULL where it is not set and has no default. */
+DOIP_API const json_t *doip_option_json(const doip_options *options, const char *name);
+/* Where the option was set, for doip_open_fail(): "doipd.conf:12", or "default". */
+DOIP_API const char *doip_option_where(const doip_options *options, const char *name);
 
 /* The service's identifier, and the daemon's state_directory. */
 DOIP_API const char *doip_options_service(const doip_options *options);

@@ -62,8 +62,8 @@ typedef struct doip_setting {
     const char *name;
     const char *value;
     const char *where; /* "file:line", for messages; may be NULL */
-    /* How it was written: DOIP_OPTION_STRING, _INT or _BOOL, which must fit the option's type (a size may be written as an integer or a string).
-     * 0: nothing but text, as on a command line. */
+    /* How it was written: DOIP_OPTION_STRING, _INT, _BOOL or _JSON, which must fit the option's type (a size may be written as an integer or a
+     * string, JSON as a string that holds its text). 0: nothing but text, as on a command line. */
     doip_option_type type;
 } doip_setting;
 

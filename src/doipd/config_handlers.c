@@ -98,7 +98,7 @@ option_put(struct config_handler *handler, doip_setting option)
     handler->options = options;
 }
 
-/* A scalar as text; NULL with the reason. malloc'd. */
+/* A value as text, groups and lists as JSON; NULL with the reason. malloc'd. */
 static char *
 option_text(struct config_reader *reader, const char *key, const config_setting_t *setting)
 {
@@ -113,8 +113,13 @@ option_text(struct config_reader *reader, const char *key, const config_setting_
     case CONFIG_TYPE_STRING:
         text = config_value_text(reader, key, setting);
         return text == NULL ? NULL : config_copy(text);
+    case CONFIG_TYPE_GROUP:
+    case CONFIG_TYPE_LIST:
+    case CONFIG_TYPE_ARRAY:
+        return config_json_text(reader, key, setting);
     default:
-        config_fail(reader, setting, key, "must be a string, a whole number, true or false, not %s",
+        config_fail(reader, setting, key,
+                    "must be a string, a whole number, true or false, a group or a list, not %s",
                     config_value_shown(setting, given, sizeof(given)));
         return NULL;
     }
@@ -131,6 +136,10 @@ option_type(const struct config_reader *reader, const config_setting_t *setting)
         return DOIP_OPTION_STRING;
     case CONFIG_TYPE_BOOL:
         return DOIP_OPTION_BOOL;
+    case CONFIG_TYPE_GROUP:
+    case CONFIG_TYPE_LIST:
+    case CONFIG_TYPE_ARRAY:
+        return DOIP_OPTION_JSON;
     default:
         return DOIP_OPTION_INT;
     }

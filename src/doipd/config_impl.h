@@ -82,6 +82,12 @@ void config_value_print(const struct config *config, const struct config_key *ke
 void config_value_print_string(const char *text, FILE *file);
 void config_value_free(struct config *config, const struct config_key *key);
 
+/* A group or a list as JSON text, malloc'd; NULL with the reason, which names the member. */
+char *config_json_text(struct config_reader *reader, const char *key,
+                       const config_setting_t *setting);
+/* Prints such text in libconfig's syntax. */
+void config_json_print(const char *text, FILE *file);
+
 /* Reads a list of "address:port". */
 bool config_listen_set(struct config_reader *reader, const config_setting_t *setting);
 void config_listen_free(struct config *config);

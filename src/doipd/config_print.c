@@ -165,6 +165,8 @@ print_option(const doip_setting *option, FILE *file)
 
     if (type == DOIP_OPTION_STRING)
         config_value_print_string(option->value, file);
+    else if (type == DOIP_OPTION_JSON)
+        config_json_print(option->value, file);
     else if (type == DOIP_OPTION_INT)
         fprintf(file, "%lld%s", number, number > INT32_MAX || number < INT32_MIN ? "L" : "");
     else

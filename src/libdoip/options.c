@@ -3,6 +3,7 @@
  * descriptor, for open(). Made by each worker before it calls open(), and by doipd -t; kept as long
  * as the worker, unchanged after open().
  */
+#include <doip/json.h>
 #include <doip/server.h>
 
 #include <errno.h>
@@ -19,10 +20,12 @@
 struct value {
     const doip_option *option; /* the descriptor's */
     char *text;
+    char *where; /* NULL: it is the default */
     union {
         int64_t integer;
         uint64_t size;
         bool truth;
+        json_t *json; /* NULL: none */
     };
 };
 
@@ -87,6 +90,17 @@ parse_size(const char *text, uint64_t *size)
     return true;
 }
 
+/* Nothing at all is no value. */
+static bool
+parse_json(const char *text, json_t **json)
+{
+    char reason[128];
+
+    json_decref(*json);
+    *json = *text == '\0' ? NULL : doip_json_parse(text, strlen(text), reason, sizeof reason);
+    return *text == '\0' || json_is_object(*json) || json_is_array(*json);
+}
+
 /* Gives a value its text; NULL, or what would be right. */
 static const char *
 value_set(struct value *value, const char *text)
@@ -107,6 +121,9 @@ value_set(struct value *value, const char *text)
     case DOIP_OPTION_SIZE:
         good = parse_size(text, &value->size);
         return good ? NULL : "a size: bytes, or a number with K, M, G or T";
+    case DOIP_OPTION_JSON:
+        good = parse_json(text, &value->json);
+        return good ? NULL : "a group or a list, or the text of a JSON object or array";
     default:
         return "of a type that exists";
     }
@@ -171,7 +188,9 @@ written_wrong(const doip_option *option, const doip_setting *setting)
     doip_option_type type = setting->type;
 
     if (type == 0 || type == option->type ||
-        (option->type == DOIP_OPTION_SIZE && (type == DOIP_OPTION_INT || type == DOIP_OPTION_STRING)))
+        (option->type == DOIP_OPTION_SIZE &&
+         (type == DOIP_OPTION_INT || type == DOIP_OPTION_STRING)) ||
+        (option->type == DOIP_OPTION_JSON && type == DOIP_OPTION_STRING))
         return NULL;
     switch (option->type) {
     case DOIP_OPTION_STRING:
@@ -180,6 +199,8 @@ written_wrong(const doip_option *option, const doip_setting *setting)
         return "an integer, without quotes";
     case DOIP_OPTION_BOOL:
         return "true or false, without quotes";
+    case DOIP_OPTION_JSON:
+        return "a group or a list";
     default:
         return "a size: bytes, or a number with K, M, G or T in quotes";
     }
@@ -193,6 +214,8 @@ apply_setting(doip_options *options, const struct check *check, const doip_setti
 
     if (value == NULL)
         return fail_unknown(check, setting);
+    free(value->where);
+    value->where = setting->where == NULL ? NULL : strdup(setting->where);
     due = value_set(value, setting->value);
     if (due == NULL)
         due = written_wrong(value->option, setting);
@@ -209,12 +232,13 @@ apply_default(const struct check *check, struct value *value, const doip_option 
     static const char *const nothing[] = {[DOIP_OPTION_STRING] = "",
                                           [DOIP_OPTION_INT] = "0",
                                           [DOIP_OPTION_BOOL] = "false",
-                                          [DOIP_OPTION_SIZE] = "0"};
+                                          [DOIP_OPTION_SIZE] = "0",
+                                          [DOIP_OPTION_JSON] = ""};
     const char *text = option->value;
     const char *due;
 
     value->option = option;
-    if (text == NULL && option->type >= DOIP_OPTION_STRING && option->type <= DOIP_OPTION_SIZE)
+    if (text == NULL && option->type >= DOIP_OPTION_STRING && option->type <= DOIP_OPTION_JSON)
         text = nothing[option->type];
     due = value_set(value, text != NULL ? text : "");
     if (due == NULL)
@@ -225,6 +249,15 @@ apply_default(const struct check *check, struct value *value, const doip_option 
 }
 
 /* ------------------------------------------------------------------ making and freeing */
+
+static void
+value_fini(struct value *value)
+{
+    free(value->text);
+    free(value->where);
+    if (value->option != NULL && value->option->type == DOIP_OPTION_JSON)
+        json_decref(value->json);
+}
 
 static size_t
 table_size(const doip_descriptor *descriptor)
@@ -286,7 +319,7 @@ doip_options_free(doip_options **options)
     if (old == NULL)
         return;
     for (size_t i = 0; old->values != NULL && i < old->count; i++)
-        free(old->values[i].text);
+        value_fini(&old->values[i]);
     free(old->values);
     free(old->service);
     free(old->state_directory);
@@ -333,6 +366,20 @@ uint64_t
 doip_option_size(const doip_options *options, const char *name)
 {
     return value_of(options, name, DOIP_OPTION_SIZE)->size;
+}
+
+const json_t *
+doip_option_json(const doip_options *options, const char *name)
+{
+    return value_of(options, name, DOIP_OPTION_JSON)->json;
+}
+
+const char *
+doip_option_where(const doip_options *options, const char *name)
+{
+    const struct value *value = find(options, name);
+
+    return value == NULL || value->where == NULL ? "default" : value->where;
 }
 
 const char *

@@ -93,7 +93,8 @@ static const char *const full =
     "log = { level = \"debug\"; format = \"json\"; access = FALSE; }\n"
     "handler = {\n"
     "  store = { targets = ( \"20.500/*\", \"x\" ); options = { root = \"/r\"; size = 10; big = "
-    "5000000000; on = true; odd = \"007\" } }\n"
+    "5000000000; on = true; odd = \"007\"; deep = { a = ( \"\\\"x\\\\\", { b = [ 1, 2 ]; }, "
+    "( ) ); big = 5000000000; r = 1.5; t = true; g = { } } } }\n"
     "  hello = { enabled = false; operations = [ \"0.DOIP/Op.Hello\" ] }\n"
     "}\n";
 
@@ -128,7 +129,13 @@ static void
 assert_full_handlers(const struct config *config)
 {
     static const char *const options[][2] = {
-        {"root", "/r"}, {"size", "10"}, {"big", "5000000000"}, {"on", "true"}, {"odd", "007"}};
+        {"root", "/r"},
+        {"size", "10"},
+        {"big", "5000000000"},
+        {"on", "true"},
+        {"odd", "007"},
+        {"deep", "{\"a\":[\"\\\"x\\\\\",{\"b\":[1,2]},[]],\"big\":5000000000,\"r\":1.5,\"t\":true,"
+                 "\"g\":{}}"}};
 
     ck_assert_uint_eq(config->handler_count, 2);
     const struct config_handler *store = &config->handlers[0];
@@ -138,11 +145,12 @@ assert_full_handlers(const struct config *config)
     ck_assert_str_eq(store->targets[1], "x");
     ck_assert_ptr_null(store->targets[2]);
     ck_assert_str_eq(store->operations[0], "*");
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < 6; i++) {
         ck_assert_str_eq(store->options[i].name, options[i][0]);
         ck_assert_str_eq(store->options[i].value, options[i][1]);
     }
-    ck_assert_ptr_null(store->options[5].name);
+    ck_assert_int_eq(store->options[5].type, DOIP_OPTION_JSON);
+    ck_assert_ptr_null(store->options[6].name);
     ck_assert(!config->handlers[1].enabled);
     ck_assert_str_eq(config->handlers[1].operations[0], "0.DOIP/Op.Hello");
     ck_assert_ptr_null(config->handlers[1].options[0].name);
@@ -191,6 +199,8 @@ START_TEST(test_print)
     ck_assert_ptr_nonnull(strstr(text, "doipd.conf:5\n"));
     ck_assert_ptr_nonnull(strstr(text, "unread = \"8G\";"));
     ck_assert_ptr_nonnull(strstr(text, "  # default\n"));
+    ck_assert_ptr_nonnull(strstr(text, "deep = { a = ( \"\\\"x\\\\\", { b = ( 1, 2 ); }, ( ) ); "
+                                       "big = 5000000000L; r = 1.5; t = true; g = { }; };"));
     config_free(&config);
 }
 END_TEST
@@ -277,6 +287,7 @@ static const struct {
     {"handler.a.options.prefix=20.500", "            prefix = \"20.500\";", NULL},
     {"handler.a.options.odd=007", "            odd = \"007\";", NULL},
     {"handler.a.options.text=\"a\\\\b\"", "            text = \"a\\\\b\";", NULL},
+    {"handler.a.options.acl={\"a\":[1]}", "            acl = \"{\\\"a\\\":[1]}\";", NULL},
     {"handler.a.options.a.b=1", NULL, "is no name of an option"},
     {"handler.a.options=1", NULL, "name a key of a section"},
     {"handler.a=1", NULL, "name a key of a section"},

@@ -13,7 +13,8 @@
 static const doip_option table[] = {
     {"root", DOIP_OPTION_STRING, "/srv", "where"},  {"count", DOIP_OPTION_INT, "-10", "how many"},
     {"fast", DOIP_OPTION_BOOL, "true", "whether"},  {"cache", DOIP_OPTION_SIZE, "64K", "how much"},
-    {"bare", DOIP_OPTION_SIZE, NULL, "no default"}, {NULL, 0, NULL, NULL},
+    {"bare", DOIP_OPTION_SIZE, NULL, "no default"}, {"deep", DOIP_OPTION_JSON, NULL, "whatever"},
+    {"list", DOIP_OPTION_JSON, "[\"a\"]", "some"},  {NULL, 0, NULL, NULL},
 };
 
 static const doip_descriptor descriptor = {.name = "store", .options = table};
@@ -39,6 +40,9 @@ START_TEST(gives_defaults)
     ck_assert(doip_option_bool(options, "fast"));
     ck_assert_uint_eq(doip_option_size(options, "cache"), 65536);
     ck_assert_uint_eq(doip_option_size(options, "bare"), 0);
+    ck_assert_ptr_null(doip_option_json(options, "deep"));
+    ck_assert_uint_eq(json_array_size(doip_option_json(options, "list")), 1);
+    ck_assert_str_eq(doip_option_where(options, "deep"), "default");
     ck_assert_str_eq(doip_options_service(options), "35.TEST/s");
     ck_assert_str_eq(doip_options_state_directory(options), "/var");
     ck_assert_str_eq(doip_options_reason(options), "");
@@ -96,7 +100,8 @@ static const struct {
     const char *reason;
 } refused[] = {
     {"rot", "x",
-     "doipd.conf:7: handler store has no option `rot`; it has: root, count, fast, cache, bare"},
+     "doipd.conf:7: handler store has no option `rot`; it has: root, count, fast, cache, bare, "
+     "deep, list"},
     {"count", "x", "doipd.conf:7: option `count` of handler store must be an integer, not \"x\""},
     {"count", "", "must be an integer, not \"\""},
     {"count", "-", "must be an integer"},
@@ -114,6 +119,10 @@ static const struct {
     {"cache", "18446744073709551616", "must be a size"},
     {"cache", "16777216T", "must be a size"},
     {"bare", "", "must be a size"},
+    {"deep", "5", "must be a group or a list, or the text of a JSON object or array, not \"5\""},
+    {"deep", "null", "must be a group or a list"},
+    {"deep", "{\"a\":1,\"a\":2}", "must be a group or a list"},
+    {"list", "[", "must be a group or a list"},
 };
 
 START_TEST(refuses)
@@ -134,12 +143,13 @@ static const struct {
     {"root", "5", 1u << DOIP_OPTION_STRING},
     {"count", "5", 1u << DOIP_OPTION_INT},
     {"fast", "true", 1u << DOIP_OPTION_BOOL},
-    {"cache", "5", 1u << DOIP_OPTION_INT | 1u << DOIP_OPTION_STRING},
+    {"cache", "5", 1u << DOIP_OPTION_INT | 1u << DOIP_OPTION_STRING | 1u << DOIP_OPTION_SIZE},
+    {"deep", "[]", 1u << DOIP_OPTION_JSON | 1u << DOIP_OPTION_STRING},
 };
 
 START_TEST(minds_how_it_is_written)
 {
-    for (int type = DOIP_OPTION_STRING; type <= DOIP_OPTION_BOOL; type++) {
+    for (int type = DOIP_OPTION_STRING; type <= DOIP_OPTION_JSON; type++) {
         char reason[256] = "";
         doip_setting settings[] = {
             {writings[_i].name, writings[_i].value, "doipd.conf:7", (doip_option_type)type}, {.name = NULL}};
@@ -150,6 +160,31 @@ START_TEST(minds_how_it_is_written)
         ck_assert(options != NULL || strstr(reason, "doipd.conf:7: option `") != NULL);
         doip_options_free(&options);
     }
+}
+END_TEST
+
+START_TEST(gives_json)
+{
+    doip_setting settings[] = {{"deep", "{\"a\":[1]}", "doipd.conf:7", DOIP_OPTION_JSON},
+                               {"list", "[]", "-o", 0},
+                               {"deep", "{\"a\":[1,2]}", "doipd.conf:9", DOIP_OPTION_STRING},
+                               {.name = NULL}};
+    char reason[256] = "";
+    doip_options *options =
+        doip_options_new(&descriptor, "s", "/", settings, reason, sizeof reason);
+
+    ck_assert_msg(options != NULL, "%s", reason);
+    ck_assert_uint_eq(json_array_size(json_object_get(doip_option_json(options, "deep"), "a")), 2);
+    ck_assert_str_eq(doip_option_where(options, "deep"), "doipd.conf:9");
+    ck_assert_uint_eq(json_array_size(doip_option_json(options, "list")), 0);
+    ck_assert_str_eq(doip_option_where(options, "list"), "-o");
+    doip_options_free(&options);
+    settings[0] = (doip_setting){"deep", "[5]", "doipd.conf:7", DOIP_OPTION_INT};
+    ck_assert_ptr_null(doip_options_new(&descriptor, "s", "/", settings, reason, sizeof reason));
+    ck_assert_ptr_nonnull(strstr(reason, "must be a group or a list, not"));
+    settings[0] = (doip_setting){"root", "[5]", "doipd.conf:7", DOIP_OPTION_JSON};
+    ck_assert_ptr_null(doip_options_new(&descriptor, "s", "/", settings, reason, sizeof reason));
+    ck_assert_ptr_nonnull(strstr(reason, "must be a string, in quotes, not"));
 }
 END_TEST
 
@@ -222,6 +257,7 @@ suite(void)
     tcase_add_loop_test(cases, reads_sizes, 0, COUNT_OF(sizes));
     tcase_add_loop_test(cases, refuses, 0, COUNT_OF(refused));
     tcase_add_loop_test(cases, minds_how_it_is_written, 0, COUNT_OF(writings));
+    tcase_add_test(cases, gives_json);
     tcase_add_test(cases, fits_the_reason);
     tcase_add_test(cases, knows_handlers_without_options);
     tcase_add_test(cases, refuses_a_bad_table);
