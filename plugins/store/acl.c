@@ -1,0 +1,167 @@
+/*
+ * Access lists: who may, and which lists hold (acl.h). Any thread.
+ */
+#include "acl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PUBLIC "public"
+#define AUTHENTICATED "authenticated"
+#define CREATOR "creator"
+
+static const char *const names[] = {[ACL_READ] = "readers", [ACL_WRITE] = "writers"};
+
+struct acl_object
+acl_object(const json_t *object)
+{
+    const json_t *attributes = json_object_get(object, "attributes");
+    const json_t *metadata = json_object_get(attributes, "metadata");
+
+    return (struct acl_object){.type = json_string_value(json_object_get(object, "type")),
+                               .creator = json_string_value(json_object_get(metadata, "createdBy")),
+                               .acl = json_object_get(attributes, ACL_ATTRIBUTE)};
+}
+
+/* ------------------------------------------------------------------ the list that holds */
+
+/* Absent and null are the same. */
+static const json_t *
+member(const json_t *object, const char *name)
+{
+    const json_t *value = json_object_get(object, name);
+
+    return json_is_null(value) ? NULL : value;
+}
+
+struct list {
+    const json_t *ids;
+    const char *word; /* all that is in it, where `ids` is NULL; NULL: nothing */
+};
+
+/* What the rules say for a type. */
+static struct list
+list_default(const struct acl_rules *rules, const char *type, enum acl_right right)
+{
+    const json_t *types = member(rules->defaults, "types"), *ids = NULL;
+    json_t *rule;
+    size_t i;
+
+    json_array_foreach(types, i, rule)
+    {
+        if (strcmp(json_string_value(json_object_get(rule, "type")), type) == 0)
+            ids = member(rule, names[right]);
+    }
+    if (ids == NULL)
+        ids = member(rules->defaults, names[right]);
+    return (struct list){ids, right == ACL_READ ? PUBLIC : NULL};
+}
+
+/* What was stored before lists were looked at may be anything: what is no list names nobody. */
+static struct list
+list_of(const struct acl_rules *rules, const struct acl_object *object, enum acl_right right)
+{
+    const json_t *ids = member(object->acl, names[right]);
+
+    if (ids != NULL)
+        return (struct list){ids, NULL};
+    if (object->acl != NULL && !json_is_object(object->acl) && !json_is_null(object->acl))
+        return (struct list){NULL, NULL};
+    if (object->creator == NULL)
+        return (struct list){NULL, PUBLIC};
+    return list_default(rules, object->type, right);
+}
+
+/* ------------------------------------------------------------------ who may */
+
+/* Whether that is the client's id, or that of a group of it. */
+static bool
+client_is(const struct acl_client *client, const char *id)
+{
+    json_t *group;
+    size_t i;
+
+    if (client->id != NULL && strcmp(client->id, id) == 0)
+        return true;
+    json_array_foreach(client->groups, i, group)
+    {
+        if (strcmp(json_string_value(group), id) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool
+client_fits(const struct acl_client *client, const struct acl_object *object, const char *entry)
+{
+    if (strcmp(entry, PUBLIC) == 0)
+        return true;
+    if (strcmp(entry, AUTHENTICATED) == 0)
+        return client->id != NULL;
+    if (strcmp(entry, CREATOR) == 0)
+        return object->creator == NULL; /* who else it is may do everything anyway */
+    return client_is(client, entry);
+}
+
+static bool
+list_has(const struct list *list, const struct acl_object *object, const struct acl_client *client)
+{
+    json_t *entry;
+    size_t i;
+
+    if (list->ids == NULL)
+        return list->word != NULL && client_fits(client, object, list->word);
+    json_array_foreach(list->ids, i, entry)
+    {
+        if (json_is_string(entry) && client_fits(client, object, json_string_value(entry)))
+            return true;
+    }
+    return false;
+}
+
+static bool
+is_administrator(const struct acl_rules *rules, const struct acl_client *client)
+{
+    json_t *id;
+    size_t i;
+
+    json_array_foreach(rules->administrators, i, id)
+    {
+        if (client_is(client, json_string_value(id)))
+            return true;
+    }
+    return false;
+}
+
+bool
+acl_may(const struct acl_rules *rules, const struct acl_object *object,
+        const struct acl_client *client, enum acl_right right)
+{
+    struct list readers = list_of(rules, object, ACL_READ);
+    struct list writers = list_of(rules, object, ACL_WRITE);
+
+    if (object->creator != NULL && client->id != NULL && strcmp(object->creator, client->id) == 0)
+        return true;
+    return list_has(&writers, object, client) ||
+           (right == ACL_READ && list_has(&readers, object, client)) ||
+           is_administrator(rules, client);
+}
+
+static json_t *
+list_shown(const struct list *list)
+{
+    if (list->ids != NULL)
+        return json_deep_copy(list->ids);
+    return list->word == NULL ? json_array() : json_pack("[s]", list->word);
+}
+
+json_t *
+acl_shown(const struct acl_rules *rules, const struct acl_object *object)
+{
+    struct list readers = list_of(rules, object, ACL_READ);
+    struct list writers = list_of(rules, object, ACL_WRITE);
+
+    return json_pack("{s:o,s:o}", names[ACL_READ], list_shown(&readers), names[ACL_WRITE],
+                     list_shown(&writers));
+}
