@@ -9,7 +9,7 @@
  * History of the ABI (DOIP_ABI):
  *   1  2026-11-22  the first
  *      2026-11-22  doip_request_groups()
- *      2026-11-22  DOIP_OPTION_JSON, doip_option_json(), doip_option_where()
+ *      2026-11-22  DOIP_OPTION_JSON, doip_option_json(), doip_option_where(), DOIP_FOR_OBJECTS
  */
 #ifndef DOIP_HANDLER_H
 #define DOIP_HANDLER_H
@@ -46,6 +46,8 @@ typedef enum doip_result {
 
 /* May be called from several threads of a worker at once. */
 #define DOIP_THREAD_SAFE 1u
+/* Its extended operations have digital objects as targets, never the service: ListOperations of the service leaves them out. */
+#define DOIP_FOR_OBJECTS 2u
 
 typedef enum doip_option_type {
     DOIP_OPTION_STRING = 1,

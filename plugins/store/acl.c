@@ -165,3 +165,40 @@ acl_shown(const struct acl_rules *rules, const struct acl_object *object)
     return json_pack("{s:o,s:o}", names[ACL_READ], list_shown(&readers), names[ACL_WRITE],
                      list_shown(&writers));
 }
+
+/* ------------------------------------------------------------------ changes */
+
+/* The attributes with that acl (NULL: none), a new reference. */
+static json_t *
+attributes_with(const json_t *attributes, json_t *acl)
+{
+    json_t *copy = json_copy((json_t *)attributes);
+
+    json_object_del(copy, ACL_ATTRIBUTE);
+    if (acl == NULL || json_object_set(copy, ACL_ATTRIBUTE, acl) == 0)
+        return copy;
+    json_decref(copy);
+    return NULL;
+}
+
+json_t *
+acl_applied(const json_t *given, const json_t *is, json_t *wanted)
+{
+    const json_t *stored = json_object_get(is, "attributes");
+    const json_t *attributes = wanted == NULL ? json_object_get(given, "attributes") : stored;
+    json_t *acl = json_object_get(attributes, ACL_ATTRIBUTE), *object;
+
+    if (wanted != NULL)
+        acl = wanted;
+    else if (acl == NULL)
+        acl = json_object_get(stored, ACL_ATTRIBUTE);
+    if (json_is_null(acl) || (wanted != NULL && json_object_size(wanted) == 0))
+        acl = NULL;
+    object = json_copy((json_t *)given);
+    if (attributes != NULL && acl != json_object_get(attributes, ACL_ATTRIBUTE) &&
+        json_object_set_new(object, "attributes", attributes_with(attributes, acl)) != 0) {
+        json_decref(object);
+        return NULL;
+    }
+    return object;
+}

@@ -58,6 +58,15 @@ bool acl_may(const struct acl_rules *rules, const struct acl_object *object,
 json_t *acl_shown(const struct acl_rules *rules, const struct acl_object *object);
 
 /*
+ * What an object is to be changed to, a new reference: `given`, with the acl that it is to have.
+ * That is `wanted` (an empty one: none); where it is NULL, what the attributes in `given` have, a
+ * null standing for none; where they have none, that of the object as it `is` (NULL: it is a new
+ * one). So who replaces attributes does not take away protection without a word. NULL: memory is
+ * short.
+ */
+json_t *acl_applied(const json_t *given, const json_t *is, json_t *wanted);
+
+/*
  * An object's audience, as a text that an index can keep: objects of one audience may be read by the
  * same clients, whatever the rules. There are about as many as there are creators times types, and
  * lists that differ. The caller's; NULL: memory is short.

@@ -184,7 +184,7 @@ object_attributes(struct connection *connection, sqlite3_stmt *statement, json_t
 }
 
 json_t *
-catalog_object(struct connection *connection, int64_t number)
+catalog_head(struct connection *connection, int64_t number)
 {
     sqlite3_stmt *statement = connection_query(connection, SQL_OBJECT, "i", number);
     json_t *object;
@@ -197,21 +197,17 @@ catalog_object(struct connection *connection, int64_t number)
            column_string(statement, CATALOG_TYPE, object, "type") &&
            object_attributes(connection, statement, object);
     sqlite3_reset(statement);
-    return serialization(connection, object, good && object_elements(connection, number, object));
+    return serialization(connection, object, good);
 }
 
 json_t *
-catalog_id(struct connection *connection, int64_t number)
+catalog_object(struct connection *connection, int64_t number)
 {
-    sqlite3_stmt *statement = connection_query(connection, SQL_ID, "i", number);
-    json_t *id;
+    json_t *object = catalog_head(connection, number);
 
-    if (connection_step(connection, statement) != 1)
-        return NULL;
-    id =
-        json_stringn_nocheck(column_text(statement, 0), (size_t)sqlite3_column_bytes(statement, 0));
-    sqlite3_reset(statement);
-    return serialization(connection, id, true);
+    return object == NULL
+               ? NULL
+               : serialization(connection, object, object_elements(connection, number, object));
 }
 
 static void

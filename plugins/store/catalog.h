@@ -27,8 +27,8 @@ int64_t catalog_find(struct connection *connection, const char *id, int64_t *ver
 
 /* Its default serialization, a new reference; NULL where there is none (or failed). */
 json_t *catalog_object(struct connection *connection, int64_t number);
-/* Its id alone, as a JSON string. */
-json_t *catalog_id(struct connection *connection, int64_t number);
+/* The same without its elements. */
+json_t *catalog_head(struct connection *connection, int64_t number);
 /* One element, as it stands in the object: likewise. *data: it has data, *blob is it. */
 json_t *catalog_element(struct connection *connection, int64_t number, const char *id, bool *data,
                         struct blob *blob);

@@ -29,7 +29,7 @@ struct staged {
 
 struct repository_change {
     struct repository *repository;
-    char *client;
+    const struct acl_client *client;
     struct stage *stage; /* NULL: no file yet */
     struct staged *staged;
     size_t count;
@@ -39,16 +39,15 @@ struct repository_change {
 };
 
 struct repository_change *
-repository_change_new(struct repository *repository, const char *client)
+repository_change_new(struct repository *repository, const struct acl_client *client)
 {
     struct repository_change *change = calloc(1, sizeof(*change));
 
     if (change == NULL)
         return NULL;
     change->repository = repository;
+    change->client = client;
     change->room = UINT64_MAX;
-    if (client != NULL && (change->client = strdup(client)) == NULL)
-        repository_change_free(&change);
     return change;
 }
 
@@ -63,7 +62,6 @@ repository_change_free(struct repository_change **change)
         free((*change)->staged[i].data);
     }
     free((*change)->staged);
-    free((*change)->client);
     free(*change);
     *change = NULL;
 }
@@ -280,16 +278,46 @@ writing_limits(struct writing *writing, struct connection *connection, int64_t n
     return connection_status(connection, failure);
 }
 
-/* Under the write lock: whether it can be written to what is there. */
+/* Under the write lock: whether it can be written to what is there, which `is` tells but for its
+ * elements. */
 static int
-writing_check(const struct writing *writing, int64_t number, int64_t version,
+writing_check(const struct writing *writing, const json_t *is, int64_t version,
               struct failure *failure)
 {
+    const struct repository_change *change = writing->change;
+    int status;
+
     if (writing->terms == NULL)
-        return number == 0 ? REPOSITORY_OK : REPOSITORY_TAKEN;
-    if (number == 0)
+        return is == NULL ? REPOSITORY_OK : REPOSITORY_TAKEN;
+    if (is == NULL)
         return REPOSITORY_UNKNOWN;
-    return repository_expect(writing->id, version, writing->terms->version, failure);
+    status = repository_allow(change->repository, change->client, ACL_WRITE, is, failure);
+    return status == REPOSITORY_OK
+               ? repository_expect(writing->id, version, writing->terms->version, failure)
+               : status;
+}
+
+/* Under the write lock. */
+static int
+writing_write(struct writing *writing, struct connection *connection, int64_t number,
+              const json_t *is, struct failure *failure)
+{
+    const struct acl_client *client = writing->change->client;
+    const char *name = client == NULL ? NULL : client->id;
+    json_t *blobs = change_blobs(writing->change, connection);
+    json_t *acl = writing->terms == NULL ? NULL : writing->terms->acl;
+    json_t *object = acl_applied(writing->object, is, acl);
+
+    if (object == NULL)
+        connection_fail(connection, "memory is short");
+    else if (writing->terms == NULL)
+        number = catalog_add(connection, writing->id, object, blobs, name);
+    else
+        catalog_change(connection, number, object, blobs, writing->terms->drop, name);
+    json_decref(object);
+    json_decref(blobs);
+    writing->stored = catalog_object(connection, number);
+    return connection_status(connection, failure);
 }
 
 /* Under the write lock. */
@@ -297,28 +325,20 @@ static int
 writing_work(struct connection *connection, void *closure, struct failure *failure)
 {
     struct writing *writing = closure;
-    struct repository_change *change = writing->change;
     int64_t version, number = catalog_find(connection, writing->id, &version);
+    json_t *is = number == 0 ? NULL : catalog_head(connection, number);
     int status = connection_status(connection, failure);
-    json_t *blobs;
 
     json_decref(writing->stored); /* of a transaction that failed */
     writing->stored = NULL;
     if (status == REPOSITORY_OK)
-        status = writing_check(writing, number, version, failure);
+        status = writing_check(writing, is, version, failure);
     if (status == REPOSITORY_OK)
         status = writing_limits(writing, connection, number, failure);
-    if (status != REPOSITORY_OK)
-        return status;
-    blobs = change_blobs(change, connection);
-    if (writing->terms == NULL)
-        number = catalog_add(connection, writing->id, writing->object, blobs, change->client);
-    else
-        catalog_change(connection, number, writing->object, blobs, writing->terms->drop,
-                       change->client);
-    json_decref(blobs);
-    writing->stored = catalog_object(connection, number);
-    return connection_status(connection, failure);
+    if (status == REPOSITORY_OK)
+        status = writing_write(writing, connection, number, is, failure);
+    json_decref(is);
+    return status;
 }
 
 static int

@@ -157,11 +157,12 @@ static doip_result
 search_run(doip_request *request, doip_response *response, const struct search *search)
 {
     const struct store *store = doip_state(request);
+    const struct acl_client client = store_client(request);
     struct repository_results *results;
     struct failure failure;
     doip_result result;
-    int status =
-        repository_search(store->repository, search->query, &search->page, &results, &failure);
+    int status = repository_search(store->repository, &client, search->query, &search->page,
+                                   &results, &failure);
 
     if (status != REPOSITORY_OK)
         return store_fail(request, response, status, &failure);

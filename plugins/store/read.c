@@ -114,12 +114,14 @@ static doip_result
 retrieve_element(doip_request *request, doip_response *response, const char *id)
 {
     const struct store *store = doip_state(request);
+    const struct acl_client client = store_client(request);
     const char *target = doip_request_target(request);
     struct repository_bytes bytes;
     struct failure failure;
     json_t *element;
     doip_result result;
-    int status = repository_element(store->repository, target, id, &element, &bytes, &failure);
+    int status =
+        repository_element(store->repository, &client, target, id, &element, &bytes, &failure);
 
     if (status == REPOSITORY_UNKNOWN && json_is_null(element))
         return doip_fail(response, DOIP_STATUS_UNKNOWN_OBJECT,
@@ -138,10 +140,11 @@ static doip_result
 retrieve_object(doip_request *request, doip_response *response)
 {
     const struct store *store = doip_state(request);
+    const struct acl_client client = store_client(request);
     struct failure failure;
     json_t *object;
-    int status =
-        repository_object(store->repository, doip_request_target(request), &object, &failure);
+    int status = repository_object(store->repository, &client, doip_request_target(request),
+                                   &object, &failure);
 
     return status == REPOSITORY_OK ? doip_respond_json(response, object)
                                    : store_fail(request, response, status, &failure);
@@ -171,11 +174,12 @@ static doip_result
 retrieve_whole(doip_request *request, doip_response *response)
 {
     const struct store *store = doip_state(request);
+    const struct acl_client client = store_client(request);
     struct repository_whole *whole;
     struct failure failure;
     doip_result result;
-    int status =
-        repository_whole(store->repository, doip_request_target(request), &whole, &failure);
+    int status = repository_whole(store->repository, &client, doip_request_target(request), &whole,
+                                  &failure);
 
     if (status != REPOSITORY_OK)
         return store_fail(request, response, status, &failure);

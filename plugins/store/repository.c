@@ -1,6 +1,6 @@
 /*
  * The repository on a local disk (repository.h): a catalog in SQLite beside element bytes in files.
- * Opening, reading, deleting. In each worker process, from any thread. A connection to the catalog
+ * Opening, who may, reading, deleting. In each worker process, from any thread. A connection to the catalog
  * is held only for a look or a commit, never while a client is waited for.
  */
 #include "repository_impl.h"
@@ -88,6 +88,57 @@ repository_close(struct repository **repository)
     *repository = NULL;
 }
 
+/* ------------------------------------------------------------------ who may */
+
+void
+repository_rules(struct repository *repository, const struct acl_rules *rules)
+{
+    repository->rules = *rules;
+}
+
+static int
+deny(const struct acl_client *client, enum acl_right right, const json_t *object,
+     struct failure *failure)
+{
+    const char *id = json_string_value(json_object_get(object, "id"));
+    const char *what = right == ACL_READ ? "read" : "change";
+
+    if (client->id == NULL)
+        failure_set(failure, "To %s the object '%s', authentication is needed.", what, id);
+    else
+        failure_set(failure, "'%s' may not %s the object '%s'.", client->id, what, id);
+    return REPOSITORY_DENIED;
+}
+
+int
+repository_allow(const struct repository *repository, const struct acl_client *client,
+                 enum acl_right right, const json_t *object, struct failure *failure)
+{
+    const struct acl_object about = acl_object(object);
+
+    if (client == NULL || object == NULL || acl_may(&repository->rules, &about, client, right))
+        return REPOSITORY_OK;
+    return deny(client, right, object, failure);
+}
+
+int
+repository_allow_number(const struct repository *repository, const struct acl_client *client,
+                        enum acl_right right, struct connection *connection, int64_t number,
+                        struct failure *failure)
+{
+    json_t *head;
+    int status;
+
+    if (client == NULL)
+        return REPOSITORY_OK;
+    head = catalog_head(connection, number);
+    status = connection_status(connection, failure);
+    if (status == REPOSITORY_OK)
+        status = repository_allow(repository, client, right, head, failure);
+    json_decref(head);
+    return status;
+}
+
 /* ------------------------------------------------------------------ reading */
 
 /* A reader that has found the object: OK with *connection to be released; UNKNOWN or FAILED
@@ -110,8 +161,8 @@ repository_find(struct repository *repository, const char *id, struct connection
 }
 
 int
-repository_exists(struct repository *repository, const char *id, int64_t version,
-                  struct failure *failure)
+repository_check(struct repository *repository, const struct acl_client *client,
+                 enum acl_right right, const char *id, int64_t version, struct failure *failure)
 {
     struct connection *connection;
     int64_t number, is;
@@ -119,13 +170,14 @@ repository_exists(struct repository *repository, const char *id, int64_t version
 
     if (status != REPOSITORY_OK)
         return status;
+    status = repository_allow_number(repository, client, right, connection, number, failure);
     database_release(&connection);
-    return repository_expect(id, is, version, failure);
+    return status == REPOSITORY_OK ? repository_expect(id, is, version, failure) : status;
 }
 
 int
-repository_object(struct repository *repository, const char *id, json_t **object,
-                  struct failure *failure)
+repository_object(struct repository *repository, const struct acl_client *client, const char *id,
+                  json_t **object, struct failure *failure)
 {
     struct connection *connection;
     int64_t number, version;
@@ -136,6 +188,12 @@ repository_object(struct repository *repository, const char *id, json_t **object
     *object = catalog_object(connection, number);
     status = connection_status(connection, failure);
     database_release(&connection);
+    if (status == REPOSITORY_OK)
+        status = repository_allow(repository, client, ACL_READ, *object, failure);
+    if (status != REPOSITORY_OK) {
+        json_decref(*object);
+        *object = NULL;
+    }
     return status;
 }
 
@@ -150,9 +208,9 @@ repository_bytes_fini(struct repository_bytes *bytes)
 
 /* One look into the catalog, which may have the bytes, too. */
 static int
-element_look(struct repository *repository, const char *id, const char *element_id,
-             json_t **element, bool *data, struct blob *blob, struct repository_bytes *bytes,
-             struct failure *failure)
+element_look(struct repository *repository, const struct acl_client *client, const char *id,
+             const char *element_id, json_t **element, bool *data, struct blob *blob,
+             struct repository_bytes *bytes, struct failure *failure)
 {
     struct connection *connection;
     int64_t number, version;
@@ -160,6 +218,11 @@ element_look(struct repository *repository, const char *id, const char *element_
 
     if (status != REPOSITORY_OK)
         return status;
+    status = repository_allow_number(repository, client, ACL_READ, connection, number, failure);
+    if (status != REPOSITORY_OK) {
+        database_release(&connection);
+        return status;
+    }
     *element = catalog_element(connection, number, element_id, data, blob);
     if (*element != NULL && *data)
         bytes->data = catalog_small(connection, blob);
@@ -173,8 +236,9 @@ element_look(struct repository *repository, const char *id, const char *element_
 }
 
 int
-repository_element(struct repository *repository, const char *id, const char *element_id,
-                   json_t **element, struct repository_bytes *bytes, struct failure *failure)
+repository_element(struct repository *repository, const struct acl_client *client, const char *id,
+                   const char *element_id, json_t **element, struct repository_bytes *bytes,
+                   struct failure *failure)
 {
     struct blob blob;
     bool data;
@@ -185,7 +249,8 @@ repository_element(struct repository *repository, const char *id, const char *el
 
         *element = NULL;
         *bytes = (struct repository_bytes){.fd = -1};
-        status = element_look(repository, id, element_id, element, &data, &blob, bytes, failure);
+        status =
+            element_look(repository, client, id, element_id, element, &data, &blob, bytes, failure);
         if (status != REPOSITORY_OK)
             return status;
         bytes->length = data ? blob.length : 0;
@@ -205,6 +270,8 @@ repository_element(struct repository *repository, const char *id, const char *el
 /* ------------------------------------------------------------------ deleting */
 
 struct deletion {
+    const struct repository *repository;
+    const struct acl_client *client;
     const char *id;
     int64_t version; /* that is expected */
 };
@@ -217,9 +284,13 @@ deletion_work(struct connection *connection, void *closure, struct failure *fail
     int64_t version, number = catalog_find(connection, deletion->id, &version);
     int status = connection_status(connection, failure);
 
+    if (status == REPOSITORY_OK && number == 0)
+        status = REPOSITORY_UNKNOWN;
     if (status == REPOSITORY_OK)
-        status = number == 0 ? REPOSITORY_UNKNOWN
-                             : repository_expect(deletion->id, version, deletion->version, failure);
+        status = repository_allow_number(deletion->repository, deletion->client, ACL_WRITE,
+                                         connection, number, failure);
+    if (status == REPOSITORY_OK)
+        status = repository_expect(deletion->id, version, deletion->version, failure);
     if (status != REPOSITORY_OK)
         return status;
     catalog_remove(connection, number);
@@ -227,10 +298,10 @@ deletion_work(struct connection *connection, void *closure, struct failure *fail
 }
 
 int
-repository_delete(struct repository *repository, const char *id, int64_t version,
-                  struct failure *failure)
+repository_delete(struct repository *repository, const struct acl_client *client, const char *id,
+                  int64_t version, struct failure *failure)
 {
-    struct deletion deletion = {id, version};
+    struct deletion deletion = {repository, client, id, version};
     int status = database_write(repository->database, deletion_work, &deletion, failure);
 
     if (status == REPOSITORY_OK)

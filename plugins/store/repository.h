@@ -14,9 +14,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "acl.h"
 #include "query.h"
 
-/* Why a call gave REPOSITORY_FAILED or _REFUSED, in words for a client and an operator alike. */
+/* Why a call gave REPOSITORY_FAILED, _REFUSED or _DENIED, in words for a client and an operator alike. */
 struct failure {
     char text[512];
 };
@@ -31,7 +32,14 @@ enum repository_status {
     REPOSITORY_UNKNOWN, /* no object (or no element) of that id */
     REPOSITORY_TAKEN,   /* create: the id is in use */
     REPOSITORY_REFUSED, /* the client asked for what can't be; see the struct failure */
+    REPOSITORY_DENIED,  /* the client may not; see the struct failure */
 };
+
+/*
+ * Calls are made for a client, and DENIED where that may not (acl.h): looked at in the transaction
+ * that reads or writes the object. No client (NULL) stands for whoever owns the repository, who may
+ * do everything.
+ */
 
 /* The version of an object that a client expects, where it does not say. */
 #define REPOSITORY_ANY_VERSION INT64_MIN
@@ -52,6 +60,8 @@ struct repository_limits {
 
 /* To be called before the first change. */
 void repository_limit(struct repository *repository, const struct repository_limits *limits);
+/* The rules for who may, borrowed; to be called before the first call for a client. */
+void repository_rules(struct repository *repository, const struct acl_rules *rules);
 /* Waits until what is not needed any more since earlier calls has been removed from the disk. */
 void repository_settle(struct repository *repository);
 
@@ -62,8 +72,9 @@ void repository_settle(struct repository *repository);
  */
 struct repository_change;
 
-/* `client` (may be NULL) is noted as who did it. NULL: memory is short. */
-struct repository_change *repository_change_new(struct repository *repository, const char *client);
+/* The client (borrowed until the change is freed) is noted as who did it. NULL: memory is short. */
+struct repository_change *repository_change_new(struct repository *repository,
+                                                const struct acl_client *client);
 void repository_change_free(struct repository_change **change);
 
 /* Stages the bytes of the element of that id: begin, any number of writes, end. REPOSITORY_OK,
@@ -85,24 +96,28 @@ int repository_create(struct repository_change *change, const char *id, const js
 struct repository_terms {
     int64_t version;    /* that the object must have */
     const json_t *drop; /* array of ids of elements to be removed; NULL: none */
+    json_t *acl;        /* the acl that it is to have, empty: none; NULL: what `object` says */
 };
 
-/* Commits it to the object `id`: what `object` leaves out stays (protocol section 6). OK, UNKNOWN,
- * REFUSED (another version, a limit) or FAILED. */
+/* Commits it to the object `id`: what `object` leaves out stays (protocol section 6), and so does
+ * its acl where the attributes that are given do not name one; a null there removes it. OK,
+ * UNKNOWN, DENIED, REFUSED (another version, a limit) or FAILED. */
 int repository_update(struct repository_change *change, const char *id, const json_t *object,
                       const struct repository_terms *terms, json_t **stored,
                       struct failure *failure);
 
-/* OK, UNKNOWN, REFUSED (another version) or FAILED. */
-int repository_delete(struct repository *repository, const char *id, int64_t version,
-                      struct failure *failure);
+/* OK, UNKNOWN, DENIED, REFUSED (another version) or FAILED. */
+int repository_delete(struct repository *repository, const struct acl_client *client,
+                      const char *id, int64_t version, struct failure *failure);
 
-/* Whether there is such an object, of that version: OK, UNKNOWN, REFUSED or FAILED. */
-int repository_exists(struct repository *repository, const char *id, int64_t version,
-                      struct failure *failure);
-/* Its default serialization, the caller's. */
-int repository_object(struct repository *repository, const char *id, json_t **object,
-                      struct failure *failure);
+/* Whether there is such an object, of that version, with which the client may do that: OK, UNKNOWN,
+ * DENIED, REFUSED or FAILED. It may be otherwise a moment later. */
+int repository_check(struct repository *repository, const struct acl_client *client,
+                     enum acl_right right, const char *id, int64_t version,
+                     struct failure *failure);
+/* Its default serialization, the caller's. OK, UNKNOWN, DENIED or FAILED, as all that follow. */
+int repository_object(struct repository *repository, const struct acl_client *client,
+                      const char *id, json_t **object, struct failure *failure);
 
 /* Bytes of an element: in memory, or a descriptor to pread from, which keeps them whatever is done
  * to the object meanwhile. */
@@ -118,14 +133,15 @@ void repository_bytes_fini(struct repository_bytes *bytes);
 /* One element (its serialization, the caller's) and its bytes, which the caller ends with _fini().
  * UNKNOWN: the object or the element is; *element then tells which (NULL, or a JSON null for the
  * element). */
-int repository_element(struct repository *repository, const char *id, const char *element_id,
-                       json_t **element, struct repository_bytes *bytes, struct failure *failure);
+int repository_element(struct repository *repository, const struct acl_client *client,
+                       const char *id, const char *element_id, json_t **element,
+                       struct repository_bytes *bytes, struct failure *failure);
 
 /* An object with the data of all its elements, as they were at one moment. */
 struct repository_whole;
 
-int repository_whole(struct repository *repository, const char *id, struct repository_whole **whole,
-                     struct failure *failure);
+int repository_whole(struct repository *repository, const struct acl_client *client, const char *id,
+                     struct repository_whole **whole, struct failure *failure);
 void repository_whole_free(struct repository_whole **whole);
 /* Its default serialization, borrowed. */
 json_t *repository_whole_object(const struct repository_whole *whole);
@@ -155,16 +171,16 @@ struct repository_page {
 /* What a search found: the list is made at once and is cheap, the objects are read one by one. */
 struct repository_results;
 
-/* OK, REFUSED or FAILED. */
-int repository_search(struct repository *repository, const struct query *query,
-                      const struct repository_page *page, struct repository_results **results,
-                      struct failure *failure);
+/* OK, REFUSED or FAILED. The client is borrowed until the results are freed. */
+int repository_search(struct repository *repository, const struct acl_client *client,
+                      const struct query *query, const struct repository_page *page,
+                      struct repository_results **results, struct failure *failure);
 void repository_results_free(struct repository_results **results);
 /* How many objects match, over all pages. */
 uint64_t repository_results_size(const struct repository_results *results);
 /* The next: 1 with its default serialization, or (`full` false) its id as a JSON string, the
- * caller's; 0 after the last; REPOSITORY_FAILED. An object deleted since the search is passed over.
- */
+ * caller's; 0 after the last; REPOSITORY_FAILED. An object that was deleted since the search, or
+ * that the client may not read, is passed over. */
 int repository_results_next(struct repository_results *results, bool full, json_t **value,
                             struct failure *failure);
 

@@ -18,6 +18,7 @@ struct repository {
     struct blobs *blobs;
     struct janitor *janitor;
     struct repository_limits limits;
+    struct acl_rules rules;
     atomic_bool untidy; /* something could not be swept: to be tried again after the next change */
 };
 
@@ -30,6 +31,15 @@ int repository_missing(const struct blob *blob, int error, struct failure *failu
 
 /* OK, or REFUSED when a client wanted another version than there is. */
 int repository_expect(const char *id, int64_t version, int64_t wanted, struct failure *failure);
+
+/* OK, or DENIED: whether the client may do that with the object, which is given by its default
+ * serialization (its elements are not looked at) or by its number. NULL: there is none, which is
+ * OK. */
+int repository_allow(const struct repository *repository, const struct acl_client *client,
+                     enum acl_right right, const json_t *object, struct failure *failure);
+int repository_allow_number(const struct repository *repository, const struct acl_client *client,
+                            enum acl_right right, struct connection *connection, int64_t number,
+                            struct failure *failure);
 
 /* Has the janitor remove the bytes that nothing points to any more. Failures only leave them for the
  * next time. */

@@ -15,6 +15,7 @@
 
 struct repository_results {
     struct repository *repository;
+    const struct acl_client *client;
     uint64_t size;   /* of all that match */
     uint64_t listed; /* of the page */
     uint64_t next;
@@ -99,9 +100,9 @@ results_fill(struct repository_results *results, const struct query *query,
 }
 
 int
-repository_search(struct repository *repository, const struct query *query,
-                  const struct repository_page *page, struct repository_results **results,
-                  struct failure *failure)
+repository_search(struct repository *repository, const struct acl_client *client,
+                  const struct query *query, const struct repository_page *page,
+                  struct repository_results **results, struct failure *failure)
 {
     int status;
 
@@ -111,6 +112,7 @@ repository_search(struct repository *repository, const struct query *query,
     memset(*results, 0, offsetof(struct repository_results, window));
     (*results)->failure.text[0] = '\0';
     (*results)->repository = repository;
+    (*results)->client = client;
     (*results)->file = -1;
     status = results_fill(*results, query, page, failure);
     if (status != REPOSITORY_OK)
@@ -138,18 +140,34 @@ results_window(struct repository_results *results, struct failure *failure)
     return REPOSITORY_OK;
 }
 
+/* What the client gets of the object, which is taken over: nothing where it may not read it. */
+static json_t *
+results_show(const struct repository_results *results, json_t *object, bool full)
+{
+    struct failure denied;
+    json_t *shown = NULL;
+
+    if (repository_allow(results->repository, results->client, ACL_READ, object, &denied) ==
+        REPOSITORY_OK)
+        shown = json_incref(full ? object : json_object_get(object, "id"));
+    json_decref(object);
+    return shown;
+}
+
 static int
 results_read(struct repository_results *results, int64_t number, bool full, json_t **value,
              struct failure *failure)
 {
     struct connection *connection = database_reader(results->repository->database, failure);
+    json_t *object;
     int status;
 
     if (connection == NULL)
         return REPOSITORY_FAILED;
-    *value = full ? catalog_object(connection, number) : catalog_id(connection, number);
+    object = full ? catalog_object(connection, number) : catalog_head(connection, number);
     status = connection_status(connection, failure);
     database_release(&connection);
+    *value = results_show(results, object, full);
     return status;
 }
 

@@ -135,7 +135,6 @@
     X(USER_VERSION, "PRAGMA user_version")                                                   \
     X(APPLICATION_ID, "PRAGMA application_id")                                               \
     X(FIND, "SELECT number, version FROM object WHERE id = ?")                               \
-    X(ID, "SELECT id FROM object WHERE number = ?")                                          \
     X(OBJECT, SQL_OBJECT_COLUMNS " WHERE number = ?")                                        \
     X(OBJECT_AFTER, SQL_OBJECT_COLUMNS " WHERE number > ? ORDER BY number LIMIT 1")          \
     X(ELEMENTS, SQL_ELEMENT_COLUMNS " ORDER BY e.ordinal")                                   \

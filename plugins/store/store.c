@@ -1,7 +1,8 @@
 /*
  * The bundled handler: a durable repository of digital objects (doip-store(7)). Here the
- * descriptor, what each worker opens and closes, and ListOperations; the other operations are in
- * write.c, read.c and find.c. All that is kept is behind repository.h.
+ * descriptor, what each worker opens and closes, what all operations need, and ListOperations; the
+ * other operations are in write.c, read.c, find.c and rights.c. All that is kept is behind
+ * repository.h.
  */
 #include "store.h"
 
@@ -20,6 +21,8 @@ static const doip_option options_table[] = {
     {"max_element", DOIP_OPTION_SIZE, "0", "most bytes of one element; 0: no limit"},
     {"max_object", DOIP_OPTION_SIZE, "0", "most bytes of all elements of one object; 0: no limit"},
     {"quota", DOIP_OPTION_SIZE, "0", "most bytes of all elements together; 0: no limit"},
+    {"acl", DOIP_OPTION_JSON, "", "who may read and write objects that do not say it themselves"},
+    {"administrators", DOIP_OPTION_JSON, "", "clients and groups that may do everything"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -81,11 +84,28 @@ store_open_root(const doip_options *options, struct opened *opened)
             "the "
             "workers run as.",
             opened->root, failure.text);
+    repository_rules(opened->store.repository, &opened->store.rules);
     repository_limit(opened->store.repository,
                      &(struct repository_limits){doip_option_size(options, "max_element"),
                                                  doip_option_size(options, "max_object"),
                                                  doip_option_size(options, "quota")});
     opened->store.prefix = opened->prefix;
+    return DOIP_OK;
+}
+
+/* Who may, as far as objects do not say it. */
+static doip_result
+store_open_rules(const doip_options *options, struct acl_rules *rules)
+{
+    char reason[600];
+
+    rules->defaults = doip_option_json(options, "acl");
+    rules->administrators = doip_option_json(options, "administrators");
+    if (!acl_defaults_check(rules->defaults, reason, sizeof(reason)))
+        return doip_open_fail(options, "%s: %s", doip_option_where(options, "acl"), reason);
+    if (!acl_administrators_check(rules->administrators, reason, sizeof(reason)))
+        return doip_open_fail(options, "%s: %s", doip_option_where(options, "administrators"),
+                              reason);
     return DOIP_OK;
 }
 
@@ -102,6 +122,8 @@ store_open(const doip_options *options, void **state)
     if (opened->prefix == NULL || opened->root == NULL)
         result = doip_open_fail(options, "memory is short");
     else
+        result = store_open_rules(options, &opened->store.rules);
+    if (result == DOIP_OK)
         result = store_open_root(options, opened);
     if (result == DOIP_OK)
         *state = &opened->store; /* its first member */
@@ -110,8 +132,28 @@ store_open(const doip_options *options, void **state)
     return result;
 }
 
-DOIP_HANDLER(.name = "store", .version = "1.0", .flags = DOIP_THREAD_SAFE, .options = options_table,
-             .open = store_open, .close = store_close);
+DOIP_HANDLER(.name = "store", .version = "1.0", .flags = DOIP_THREAD_SAFE | DOIP_FOR_OBJECTS,
+             .operations = store_operations, .options = options_table, .open = store_open,
+             .close = store_close);
+
+struct acl_client
+store_client(const doip_request *request)
+{
+    return (struct acl_client){doip_request_client(request), doip_request_groups(request)};
+}
+
+doip_result
+store_version(doip_request *request, doip_response *response, int64_t *version)
+{
+    *version = REPOSITORY_ANY_VERSION;
+    if (doip_attribute_int(request, "ifVersion", version) != DOIP_OK)
+        return DOIP_FAILED;
+    if (*version != REPOSITORY_ANY_VERSION && *version < 1)
+        return doip_fail_invalid(response,
+                                 "The attribute 'ifVersion' is %lld; versions count from 1.",
+                                 (long long)*version);
+    return DOIP_OK;
+}
 
 doip_result
 store_fail(doip_request *request, doip_response *response, int status,
@@ -120,24 +162,30 @@ store_fail(doip_request *request, doip_response *response, int status,
     if (status == REPOSITORY_UNKNOWN)
         return doip_fail(response, DOIP_STATUS_UNKNOWN_OBJECT, "There is no object '%s'.",
                          doip_request_target(request));
+    if (status == REPOSITORY_DENIED)
+        return doip_fail(response,
+                         doip_request_client(request) == NULL ? DOIP_STATUS_UNAUTHENTICATED
+                                                              : DOIP_STATUS_FORBIDDEN,
+                         "%s", failure->text);
     if (status == REPOSITORY_REFUSED)
         return doip_fail_invalid(response, "%s", failure->text);
     return doip_fail(response, DOIP_STATUS_ERROR, "The repository can't do that now: %s.",
                      failure->text);
 }
 
-/* The daemon's own answer is right for the service, and for every object that there is. */
+/* The daemon's own answer is right for the service, and for every object that the client may know. */
 DOIP_EXPORT doip_result
 list(doip_request *request, doip_response *response)
 {
     const struct store *store = doip_state(request);
+    const struct acl_client client = store_client(request);
     struct failure failure;
     int status;
 
     if (doip_request_to_service(request))
         return DOIP_DECLINED;
-    status = repository_exists(store->repository, doip_request_target(request),
-                               REPOSITORY_ANY_VERSION, &failure);
+    status = repository_check(store->repository, &client, ACL_READ, doip_request_target(request),
+                              REPOSITORY_ANY_VERSION, &failure);
     return status == REPOSITORY_OK ? DOIP_DECLINED
                                    : store_fail(request, response, status, &failure);
 }

@@ -77,7 +77,8 @@ whole_read_small(struct repository_whole *whole, struct connection *connection)
 
 /* One look into the catalog. */
 static int
-whole_look(struct repository_whole *whole, const char *id, struct failure *failure)
+whole_look(struct repository_whole *whole, const struct acl_client *client, const char *id,
+           struct failure *failure)
 {
     struct connection *connection = database_reader(whole->repository->database, failure);
     int64_t number, version;
@@ -93,7 +94,11 @@ whole_look(struct repository_whole *whole, const char *id, struct failure *failu
     }
     status = connection_status(connection, failure);
     database_release(&connection);
-    return status == REPOSITORY_OK && number == 0 ? REPOSITORY_UNKNOWN : status;
+    if (status == REPOSITORY_OK && number == 0)
+        return REPOSITORY_UNKNOWN;
+    return status == REPOSITORY_OK
+               ? repository_allow(whole->repository, client, ACL_READ, whole->object, failure)
+               : status;
 }
 
 /* Opens what is to be opened at once; REPOSITORY_UNKNOWN when something was removed since, or the
@@ -123,10 +128,11 @@ whole_open(struct repository_whole *whole, struct failure *failure)
 }
 
 static int
-whole_fill(struct repository_whole *whole, const char *id, struct failure *failure)
+whole_fill(struct repository_whole *whole, const struct acl_client *client, const char *id,
+           struct failure *failure)
 {
     for (int look = 0; look < LOOKS_MAX; look++) {
-        int status = whole_look(whole, id, failure);
+        int status = whole_look(whole, client, id, failure);
 
         if (status != REPOSITORY_OK)
             return status;
@@ -139,8 +145,8 @@ whole_fill(struct repository_whole *whole, const char *id, struct failure *failu
 }
 
 int
-repository_whole(struct repository *repository, const char *id, struct repository_whole **whole,
-                 struct failure *failure)
+repository_whole(struct repository *repository, const struct acl_client *client, const char *id,
+                 struct repository_whole **whole, struct failure *failure)
 {
     int status;
 
@@ -151,7 +157,7 @@ repository_whole(struct repository *repository, const char *id, struct repositor
     (*whole)->readers = (*whole)->current.fd = -1;
     for (int i = 0; i < ELEMENTS_AT_ONCE; i++)
         (*whole)->kept[i].fd = -1;
-    status = whole_fill(*whole, id, failure);
+    status = whole_fill(*whole, client, id, failure);
     if (status != REPOSITORY_OK)
         repository_whole_free(whole);
     return status;

@@ -61,6 +61,19 @@ stage_all(doip_request *request, doip_response *response, struct repository_chan
     return result == DOIP_OK ? doip_input_end(request) : result;
 }
 
+/* Who may, as the object says it itself. */
+static doip_result
+check_acl(doip_response *response, const json_t *object)
+{
+    const json_t *acl = json_object_get(json_object_get(object, "attributes"), ACL_ATTRIBUTE);
+    char reason[600];
+
+    if (acl == NULL || json_is_null(acl) ||
+        acl_check(acl, "attributes." ACL_ATTRIBUTE, reason, sizeof(reason)))
+        return DOIP_OK;
+    return doip_fail_invalid(response, "In the object, %s.", reason);
+}
+
 /* ------------------------------------------------------------------ create */
 
 static doip_result
@@ -69,19 +82,23 @@ create_taken(doip_response *response, const char *id)
     return doip_fail(response, DOIP_STATUS_DUPLICATE, "The identifier '%s' is already in use.", id);
 }
 
-/* Refuses an id that is in use before the bytes are read, not only after. */
+/* Refuses what can be refused before the bytes are read: an id that is in use, not only after. */
 static doip_result
-create_check(doip_request *request, doip_response *response, const char *id)
+create_check(doip_request *request, doip_response *response, const json_t *object)
 {
     const struct store *store = doip_state(request);
+    const char *id = doip_object_id(object);
     struct failure failure;
     int status;
 
+    if (check_acl(response, object) != DOIP_OK)
+        return DOIP_FAILED;
     if (id == NULL)
         return DOIP_OK;
     if (strcmp(id, doip_request_service(request)) == 0)
         return create_taken(response, id);
-    status = repository_exists(store->repository, id, REPOSITORY_ANY_VERSION, &failure);
+    status =
+        repository_check(store->repository, NULL, ACL_READ, id, REPOSITORY_ANY_VERSION, &failure);
     if (status == REPOSITORY_UNKNOWN)
         return DOIP_OK;
     return status == REPOSITORY_OK ? create_taken(response, id)
@@ -126,16 +143,17 @@ DOIP_EXPORT doip_result
 create(doip_request *request, doip_response *response)
 {
     const struct store *store = doip_state(request);
+    const struct acl_client client = store_client(request);
     json_t *object = doip_input_object(request, 0);
     struct repository_change *change;
     doip_result result;
 
     if (object == NULL)
         return DOIP_FAILED;
-    result = create_check(request, response, doip_object_id(object));
+    result = create_check(request, response, object);
     if (result != DOIP_OK)
         return result;
-    change = repository_change_new(store->repository, doip_request_client(request));
+    change = repository_change_new(store->repository, &client);
     if (change == NULL)
         return doip_fail(response, DOIP_STATUS_ERROR, "Memory is short.");
     result = stage_all(request, response, change);
@@ -146,20 +164,6 @@ create(doip_request *request, doip_response *response)
 }
 
 /* ------------------------------------------------------------------ update and delete */
-
-/* The version that the request expects the object to have. */
-static doip_result
-expected_version(doip_request *request, doip_response *response, int64_t *version)
-{
-    *version = REPOSITORY_ANY_VERSION;
-    if (doip_attribute_int(request, "ifVersion", version) != DOIP_OK)
-        return DOIP_FAILED;
-    if (*version != REPOSITORY_ANY_VERSION && *version < 1)
-        return doip_fail_invalid(response,
-                                 "The attribute 'ifVersion' is %lld; versions count from 1.",
-                                 (long long)*version);
-    return DOIP_OK;
-}
 
 /* The elements that an update removes: ids of elements that the input does not give. */
 static doip_result
@@ -195,6 +199,7 @@ update_check(doip_request *request, doip_response *response, const json_t *objec
              struct repository_terms *terms)
 {
     const struct store *store = doip_state(request);
+    const struct acl_client client = store_client(request);
     const char *id = doip_object_id(object);
     const char *target = doip_request_target(request);
     struct failure failure;
@@ -203,10 +208,12 @@ update_check(doip_request *request, doip_response *response, const json_t *objec
     if (id != NULL && strcmp(id, target) != 0)
         return doip_fail_invalid(
             response, "The id of the input, '%s', is not that of the target, '%s'.", id, target);
-    if (expected_version(request, response, &terms->version) != DOIP_OK ||
+    if (check_acl(response, object) != DOIP_OK ||
+        store_version(request, response, &terms->version) != DOIP_OK ||
         update_drop(request, response, object, &terms->drop) != DOIP_OK)
         return DOIP_FAILED;
-    status = repository_exists(store->repository, target, terms->version, &failure);
+    status =
+        repository_check(store->repository, &client, ACL_WRITE, target, terms->version, &failure);
     return status == REPOSITORY_OK ? DOIP_OK : store_fail(request, response, status, &failure);
 }
 
@@ -227,6 +234,7 @@ DOIP_EXPORT doip_result
 update(doip_request *request, doip_response *response)
 {
     const struct store *store = doip_state(request);
+    const struct acl_client client = store_client(request);
     json_t *object = doip_input_object(request, DOIP_OBJECT_TYPE_OPTIONAL);
     struct repository_terms terms = {.drop = NULL};
     struct repository_change *change;
@@ -237,7 +245,7 @@ update(doip_request *request, doip_response *response)
     result = update_check(request, response, object, &terms);
     if (result != DOIP_OK)
         return result;
-    change = repository_change_new(store->repository, doip_request_client(request));
+    change = repository_change_new(store->repository, &client);
     if (change == NULL)
         return doip_fail(response, DOIP_STATUS_ERROR, "Memory is short.");
     result = stage_all(request, response, change);
@@ -250,13 +258,14 @@ update(doip_request *request, doip_response *response)
 DOIP_EXPORT doip_result delete (doip_request *request, doip_response *response)
 {
     const struct store *store = doip_state(request);
+    const struct acl_client client = store_client(request);
     struct failure failure;
     int64_t version;
     int status;
 
-    if (doip_input_end(request) != DOIP_OK ||
-        expected_version(request, response, &version) != DOIP_OK)
+    if (doip_input_end(request) != DOIP_OK || store_version(request, response, &version) != DOIP_OK)
         return DOIP_FAILED;
-    status = repository_delete(store->repository, doip_request_target(request), version, &failure);
+    status = repository_delete(store->repository, &client, doip_request_target(request), version,
+                               &failure);
     return status == REPOSITORY_OK ? DOIP_OK : store_fail(request, response, status, &failure);
 }

@@ -44,13 +44,14 @@ add_offered(const struct worker *worker, json_t *list, enum operation operation,
 }
 
 static void
-add_extended(const struct worker *worker, json_t *list, const char *target)
+add_extended(const struct worker *worker, json_t *list, const char *target, bool service)
 {
     for (size_t i = 0; i < worker->handlers.count; i++) {
         const struct handler *handler = &worker->handlers.items[i];
         const char *const *id = handler->descriptor->operations;
 
-        if (handler->functions[OPERATION_EXTENDED] == NULL)
+        if (handler->functions[OPERATION_EXTENDED] == NULL ||
+            (service && (handler->descriptor->flags & DOIP_FOR_OBJECTS) != 0))
             continue;
         for (; id != NULL && *id != NULL; id++)
             if (handler_allows(handler, OPERATION_EXTENDED, *id, target))
@@ -67,7 +68,7 @@ service_operations(const struct worker *worker, const char *target)
     add(list, DOIP_OP_LIST);
     add_offered(worker, list, OPERATION_CREATE, target);
     add_offered(worker, list, OPERATION_SEARCH, target);
-    add_extended(worker, list, target);
+    add_extended(worker, list, target, true);
     return list;
 }
 
@@ -79,7 +80,7 @@ object_operations(const struct worker *worker, const char *target)
     add_offered(worker, list, OPERATION_RETRIEVE, target);
     add_offered(worker, list, OPERATION_UPDATE, target);
     add_offered(worker, list, OPERATION_DELETE, target);
-    add_extended(worker, list, target);
+    add_extended(worker, list, target, false);
     if (json_array_size(list) > 0)
         json_array_insert_new(list, 0, json_string(DOIP_OP_LIST));
     return list;

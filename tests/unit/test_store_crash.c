@@ -94,7 +94,7 @@ change(const struct slot *slot, int object, int old, int value)
         value, value);
     say(slot, object, value, 0);
     if (value == 0) {
-        status = repository_delete(slot->repository, id, REPOSITORY_ANY_VERSION, &failure);
+        status = repository_delete(slot->repository, NULL, id, REPOSITORY_ANY_VERSION, &failure);
     } else {
         struct repository_change *made = repository_change_new(slot->repository, NULL);
         json_t *input = json_loads(json, 0, NULL), *stored = NULL;
@@ -126,7 +126,7 @@ look(struct repository *repository, const char *id)
     struct repository_bytes bytes;
     struct failure failure = {.text = ""};
     const char *element;
-    int value, count = 0, status = repository_whole(repository, id, &whole, &failure);
+    int value, count = 0, status = repository_whole(repository, NULL, id, &whole, &failure);
 
     if (status == REPOSITORY_UNKNOWN)
         return 0;

@@ -54,7 +54,9 @@ now(void)
 START_TEST(keeps_who_and_when)
 {
     int64_t before = now(), created;
-    json_t *object = answer_to("20.1/alice", create, CREATE("{\"id\":\"x/1\",\"type\":\"T\"}"));
+    json_t *object = answer_to("20.1/alice", create,
+                               CREATE("{\"id\":\"x/1\",\"type\":\"T\",\"attributes\":{"
+                                      "\"acl\":{\"writers\":[\"20.1/bob\"]}}}"));
 
     created = number_of(object, "createdOn");
     ck_assert(before <= created && created <= now());

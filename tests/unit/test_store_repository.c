@@ -31,7 +31,7 @@ static int
 delete_object(const char *id)
 {
     struct failure failure;
-    int status = repository_delete(repository, id, REPOSITORY_ANY_VERSION, &failure);
+    int status = repository_delete(repository, NULL, id, REPOSITORY_ANY_VERSION, &failure);
 
     ck_assert_msg(status != REPOSITORY_FAILED, "%s", failure.text);
     return status;
@@ -235,7 +235,7 @@ read_while_replaced(const char *old)
     char text[20001] = "";
 
     object_create(repository, "x/1", "{\"type\":\"A\",\"elements\":[{\"id\":\"a\"}]}", "a", old);
-    ck_assert_int_eq(repository_element(repository, "x/1", "a", &element, &bytes, &failure),
+    ck_assert_int_eq(repository_element(repository, NULL, "x/1", "a", &element, &bytes, &failure),
                      REPOSITORY_OK);
     json_decref(element);
     object_update(repository, "x/1", "{\"elements\":[{\"id\":\"a\"}]}", "a", "new");
@@ -257,7 +257,7 @@ END_TEST
 static void
 whole_while_deleted(int count)
 {
-    struct repository_change *change = repository_change_new(repository, "someone");
+    struct repository_change *change = repository_change_new(repository, NULL);
     json_t *object = json_pack("{s:s, s:[{s:s}]}", "type", "A", "elements", "id", "no data");
     struct repository_whole *whole;
     struct repository_bytes bytes;
@@ -275,7 +275,7 @@ whole_while_deleted(int count)
     ck_assert_int_eq(repository_create(change, "x/1", object, &stored, &failure), REPOSITORY_OK);
     json_decref(stored);
     repository_change_free(&change);
-    ck_assert_int_eq(repository_whole(repository, "x/1", &whole, &failure), REPOSITORY_OK);
+    ck_assert_int_eq(repository_whole(repository, NULL, "x/1", &whole, &failure), REPOSITORY_OK);
     ck_assert_uint_eq(json_array_size(json_object_get(repository_whole_object(whole), "elements")),
                       count + 1);
     while (repository_whole_next(whole, &id, &bytes, &failure) == 1) {
@@ -311,7 +311,7 @@ START_TEST(says_what_is_missing)
 
     object_create(repository, "x/1", json, "a", big('m'));
     ck_assert_int_eq(unlink(scratch_path(big_path('m'))), 0);
-    ck_assert_int_eq(repository_element(repository, "x/1", "a", &element, &bytes, &failure),
+    ck_assert_int_eq(repository_element(repository, NULL, "x/1", "a", &element, &bytes, &failure),
                      REPOSITORY_FAILED);
     snprintf(text, sizeof(text), "element bytes %s can't be read: No such file or directory",
              big_path('m') + strlen("elements/00/"));
@@ -380,7 +380,7 @@ put_limited(bool create, const char *id, const char *element, const char *text, 
     struct repository_change *change = repository_change_new(repository, NULL);
     json_t *object = json_pack("{s:s, s:[{s:s}]}", "type", "T", "elements", "id", element);
     json_t *dropped = json_pack("[s]", drop), *stored = NULL;
-    const struct repository_terms terms = {REPOSITORY_ANY_VERSION, dropped};
+    const struct repository_terms terms = {.version = REPOSITORY_ANY_VERSION, .drop = dropped};
     int status = repository_stage_begin(change, element, &failure);
 
     failure.text[0] = '\0';

@@ -128,7 +128,8 @@ found(const char *text)
     int size;
 
     ck_assert_msg(query != NULL, "%s", reason);
-    ck_assert_msg(repository_search(repository, query, &page, &results, &failure) == REPOSITORY_OK,
+    ck_assert_msg(repository_search(repository, NULL, query, &page, &results, &failure) ==
+                      REPOSITORY_OK,
                   "%s", failure.text);
     size = (int)repository_results_size(results);
     repository_results_free(&results);
@@ -171,12 +172,12 @@ START_TEST(forgets_what_version_1_wrote)
     ck_assert_int_eq(object_update(repository, "old/2", "{\"type\":\"Dressed\"}"), REPOSITORY_OK);
     ck_assert_int_eq(found("bare"), 0);
     ck_assert_int_eq(found("dressed"), 1);
-    ck_assert_int_eq(repository_delete(repository, "old/1", 3, &failure), REPOSITORY_OK);
+    ck_assert_int_eq(repository_delete(repository, NULL, "old/1", 3, &failure), REPOSITORY_OK);
     ck_assert_int_eq(found("tess"), 0);
     ck_assert_int_eq(found("/title:tess OR /year:*"), 0);
     ck_assert_int_eq(scratch_sql("SELECT count(*) FROM field"), 0);
     ck_assert_str_eq(element_text(repository, "new", "e"), "hello");
-    ck_assert_int_eq(repository_delete(repository, "new", 1, &failure), REPOSITORY_OK);
+    ck_assert_int_eq(repository_delete(repository, NULL, "new", 1, &failure), REPOSITORY_OK);
     scratch_check();
     ck_assert_int_eq(scratch_blob_count, 0);
     ck_assert_int_eq(scratch_sql("INSERT INTO word (word) VALUES ('integrity-check')"), -1);

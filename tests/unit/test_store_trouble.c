@@ -38,7 +38,7 @@ static int
 delete_object(const char *id)
 {
     struct failure failure;
-    int status = repository_delete(repository, id, REPOSITORY_ANY_VERSION, &failure);
+    int status = repository_delete(repository, NULL, id, REPOSITORY_ANY_VERSION, &failure);
 
     ck_assert_msg(status != REPOSITORY_FAILED, "%s", failure.text);
     return status;
@@ -218,7 +218,7 @@ START_TEST(survives_a_lack_of_descriptors)
     ck_assert_int_eq(repository_stage_begin(change, "a", &failure), REPOSITORY_OK);
     ck_assert_int_eq(repository_stage_write(change, big('a'), 20000, &failure), REPOSITORY_FAILED);
     ck_assert_str_eq(failure.text, "element bytes can't be staged: Too many open files");
-    ck_assert_int_eq(repository_element(repository, "x/1", "a", &element, &bytes, &failure),
+    ck_assert_int_eq(repository_element(repository, NULL, "x/1", "a", &element, &bytes, &failure),
                      REPOSITORY_FAILED);
     repository_change_free(&change);
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);

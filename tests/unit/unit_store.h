@@ -299,7 +299,7 @@ object_text(struct repository *repository, const char *id)
     static char *text;
     struct failure failure;
     json_t *object;
-    int status = repository_object(repository, id, &object, &failure);
+    int status = repository_object(repository, NULL, id, &object, &failure);
 
     free(text);
     text = NULL;
@@ -333,7 +333,7 @@ element_text(struct repository *repository, const char *id, const char *element_
     struct failure failure;
     json_t *element;
     ssize_t got;
-    int status = repository_element(repository, id, element_id, &element, &bytes, &failure);
+    int status = repository_element(repository, NULL, id, element_id, &element, &bytes, &failure);
 
     ck_assert_msg(status != REPOSITORY_FAILED, "%s", failure.text);
     if (status == REPOSITORY_UNKNOWN)

@@ -15,11 +15,15 @@ static doip_options *options;
 static void *state;
 static struct repository *kept_by_store;
 
+/* With the options `acl` and `administrators` as JSON text. */
 static inline void
-open_store(const char *prefix)
+open_store_with(const char *prefix, const char *acl, const char *administrators)
 {
-    const doip_setting settings[] = {
-        {"root", scratch_root, NULL, 0}, {"prefix", prefix, NULL, 0}, {.name = NULL}};
+    const doip_setting settings[] = {{"root", scratch_root, NULL, 0},
+                                     {"prefix", prefix, NULL, 0},
+                                     {"acl", acl, NULL, 0},
+                                     {"administrators", administrators, NULL, 0},
+                                     {.name = NULL}};
     char reason[300];
 
     options =
@@ -28,6 +32,12 @@ open_store(const char *prefix)
     ck_assert_msg(doip_handler.open(options, &state) == DOIP_OK, "%s",
                   doip_options_reason(options));
     kept_by_store = ((struct store *)state)->repository;
+}
+
+static inline void
+open_store(const char *prefix)
+{
+    open_store_with(prefix, "{}", "[]");
 }
 
 static inline void
@@ -81,22 +91,32 @@ plain(const char *answer)
     return text;
 }
 
-/* What is answered to a request of that client, given as text; its outcome must be `outcome`. */
+/* What is answered to a request of that client, which is in that group (either may be NULL), given
+ * as text; its outcome must be `outcome`. */
 static inline const char *
-ask_as(const char *client, doip_outcome outcome, exchange_handler handler, const char *text)
+ask_of(const char *client, const char *group, doip_outcome outcome, exchange_handler handler,
+       const char *text)
 {
     struct exchange exchange = exchange_open(text, strlen(text), 0, NULL);
     static const char *output;
     doip_outcome got;
 
     doip_request_set_state(exchange.request, state);
+    json_t *groups = group == NULL ? NULL : json_pack("[s]", group);
     if (client != NULL)
-        doip_request_set_client(exchange.request, client, NULL);
+        doip_request_set_client(exchange.request, client, groups);
+    json_decref(groups);
     got = exchange_run(&exchange, handler);
     output = exchange_output(&exchange);
     ck_assert_msg(got == outcome, "outcome %d: %s", got, output);
     exchange_close(&exchange);
     return output;
+}
+
+static inline const char *
+ask_as(const char *client, doip_outcome outcome, exchange_handler handler, const char *text)
+{
+    return ask_of(client, NULL, outcome, handler, text);
 }
 
 static inline const char *
