@@ -14,7 +14,8 @@ import time
 import traceback
 from pathlib import Path
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "system"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "system"))
 sys.dont_write_bytecode = True
 
 import doip_sdk  # noqa: E402
@@ -187,6 +188,34 @@ def our_client_against_an_sdk_server(world):
         refused = doip("call", "35.SDK/service", "20.SDK/Op.None")
         equal(refused.returncode, 1)
         assert "This operation is not supported." in refused.stderr, refused.stderr
+    finally:
+        server.kill()
+        server.wait()
+
+
+# What tests/conformance must find in order with a doip_sdk server; doc/interoperability.md says what it does not, and why.
+SOUND = ("hello.id", "hello.type", "hello.protocol", "segment.json.*", "segment.bytes.one-chunk", "segment.bytes.no-chunk",
+         "segment.bytes.byte-at-a-time", "request.requestId.*", "request.forms-alike", "create.minimal", "create.in-use*",
+         "object.element-data", "object.content", "object.large-element", "retrieve.all", "delete.others-stay", "extended.*",
+         "error.text.unsupported", "fault.text.not-an-object")
+
+
+@case
+def conformance_suite_against_an_sdk_server(world):
+    port = free_port()
+    server = subprocess.Popen([sys.executable, "-B", os.path.join(HERE, "sdk_service.py"), str(port)], cwd=world.dir,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def suite(*patterns):
+        return subprocess.run([sys.executable, "-B", os.path.join(HERE, "..", "conformance", "run"), f"{HOST}:{port}", "-k", "--timeout", "3",
+                               "--service", "35.SDK/service", *patterns], capture_output=True, text=True, timeout=60)
+
+    try:
+        until(lambda: suite("hello.id").returncode == 0, "an answer of the SDK's server", 20, 0.2)
+        sound = suite(*SOUND)
+        equal((sound.returncode, sound.stderr), (0, ""))
+        twice = suite("response.one")
+        assert twice.returncode == 1 and "Internal Server Error" in twice.stdout, twice.stdout  # its second answer
     finally:
         server.kill()
         server.wait()
