@@ -74,6 +74,33 @@ class Conformance(SuiteCase):
         self.assertEqual(kept["attributes"]["metadata"]["version"], 1)
         self.assertEqual(made.request(doip.SEARCH, SERVICE, attributes={"query": "*:*", "pageSize": 0}).output["size"], 1)
 
+    def users(self):
+        """A doipd with a user alice, where others may only read: skipped where doipd knows no users."""
+        hashed = subprocess.run([daemon.DOIPD, "--hash-password"], input="hunter2 secret\n", capture_output=True, text=True, timeout=60)
+        if hashed.returncode != 0:
+            self.skipTest("this doipd knows no users")
+        reading = ["Hello", "ListOperations", "Retrieve", "Search"]
+        alice = {"id": "35.TEST/alice", "name": "alice", "password_hash": hashed.stdout.strip()}
+        made = self.make(handlers=("store",), settings={"users": (alice,), "access": {"anonymous": reading}})
+        with open(made.path("password"), "w") as file:
+            file.write("hunter2 secret\n")
+        return made
+
+    def test_as_a_user(self):
+        made = self.users()
+        outcomes, done = self.report(made, made.port, "--user", "alice", "--password-file", made.path("password"))
+        self.assertEqual(done.returncode, 0, "\n".join(line for line in done.stdout.splitlines() if not line.startswith("ok")))
+        self.assertEqual({name for name, outcome in outcomes.items() if outcome == "skipped"},
+                         {"transport.client-certificate", "request.clientId.any"})
+        self.assertNotIn("hunter2", done.stdout + json.dumps(self.json))
+
+    def test_where_others_may_only_read(self):
+        made = self.users()
+        outcomes, done = self.report(made, made.port)
+        self.assertEqual(done.returncode, 0, "\n".join(line for line in done.stdout.splitlines() if not line.startswith("ok")))
+        self.assertEqual((outcomes["create.minimal"], outcomes["hello.id"], outcomes["framing.chunk-size-0"]), ("skipped", "passed", "passed"))
+        self.assertIn("Create is answered with 0.DOIP/Status.102", done.stdout)
+
     def test_exit_statuses_and_trust(self):
         made = self.open_daemon()
         with made.connect() as connection:

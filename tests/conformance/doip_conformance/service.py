@@ -50,26 +50,31 @@ class Service:
 
     def probe(self):
         """Finds out which operations are refused to us, by status or because nobody offers them. Makes and deletes an object."""
+        target = None
         if self.read_only:
             self.refused.update((name, "--read-only") for name in WRITING)
         else:
-            self.probe_writing()
-        search = self.ask(names.SEARCH, self.id, attributes={"query": self.mark, "pageSize": 0})
-        self.note("Search", search)
+            target = self.probe_create()
+        on = target or self.new_id()
+        self.note("Retrieve", self.ask(names.RETRIEVE, on))
+        if not self.read_only:
+            self.note("Update", self.ask(names.UPDATE, on, [{"id": on, "type": self.kind}]))
+            self.note("Delete", self.ask(names.DELETE, on))
+        if target and not self.deleted(target):
+            self.left.append(target)
+        self.note("Search", self.ask(names.SEARCH, self.id, attributes={"query": self.mark, "pageSize": 0}))
 
-    def probe_writing(self):
+    def probe_create(self):
+        """Creates an object; its id, None where that failed."""
         made = self.ask(names.CREATE, self.id, [{"id": self.new_id(), "type": self.kind}])
         self.note("Create", made)
         value = made.output if made and made.status == names.OK and isinstance(made.output, dict) else {}
-        target = value.get("id")
-        if not isinstance(target, str):
-            return
-        self.note("Retrieve", self.ask(names.RETRIEVE, target))
-        self.note("Update", self.ask(names.UPDATE, target, [{"id": target, "type": self.kind}]))
-        deleted = self.ask(names.DELETE, target)
-        self.note("Delete", deleted)
-        if not deleted or deleted.status != names.OK:
-            self.left.append(target)
+        return value.get("id") if isinstance(value.get("id"), str) else None
+
+    def deleted(self, target):
+        """Deletes an object that a case may have made: whether it is gone now."""
+        answer = self.ask(names.DELETE, target)
+        return answer is not None and answer.status in (names.OK, names.UNKNOWN)
 
     def note(self, name, answer):
         if answer and answer.status in names.REFUSALS:

@@ -109,8 +109,7 @@ class Trial:
         if self.service.why_not(("Create",)):
             return
         for target in dict.fromkeys(self.objects):
-            answer = self.service.ask(names.DELETE, target)
-            if answer is None or answer.status not in (names.OK, names.UNKNOWN):
+            if not self.service.deleted(target):
                 self.service.left.append(target)
 
     # -------------------------------------------------------- checking

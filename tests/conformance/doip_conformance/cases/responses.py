@@ -105,7 +105,10 @@ def same(t):
 
 @case("error.text.unsupported", "4", INTEROP, "the text about an operation that nobody handles is the Python SDK's")
 def unsupported(t):
-    t.equal(t.status(t.ask("20.TEST/Op.None"), names.DECLINED).reason, UNSUPPORTED, "text")
+    answer = t.ask("20.TEST/Op.None")
+    if answer.status in (names.UNAUTHENTICATED, names.FORBIDDEN):
+        t.skip(f"refused before it is known whether anybody handles it: {answer.status} {answer.reason}")
+    t.equal(t.status(answer, names.DECLINED).reason, UNSUPPORTED, "text")
 
 
 @case("error.requestId", "4", MUST, "errors carry the request's requestId")
