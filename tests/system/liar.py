@@ -177,7 +177,7 @@ class Liar:
         while (first := await queue.get()) is not None:
             held = [first]
             if self.name == "reverses":
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.5)
                 while not queue.empty():
                     held.append(queue.get_nowait())
             for one in reversed([one for one in held if one is not None]):

@@ -90,8 +90,10 @@ def service(options, fail):
     try:
         endpoint.context()
         who = properties(options, fail)
-    except OSError as error:
-        fail(f"can't read a file that an option names: {error}")
+        if options.json and options.json != "-":
+            open(options.json, "w", encoding="utf-8").close()  # now rather than after the run
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"can't use a file that an option names: {error}")
     return Service(endpoint, options.service, who, options.prefix, options.type, options.read_only)
 
 

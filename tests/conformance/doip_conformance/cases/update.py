@@ -85,6 +85,14 @@ def type_stays(t):
     t.equal(updated(t, target, {"attributes": {"content": {}}}).get("type"), t.service.kind, "type")
 
 
+@case("update.null-stays", "3", SHOULD, "null for type, attributes or elements counts as absent: they stay", needs=ALL)
+def null_stays(t):
+    target = subject(t)
+    updated(t, target, {"type": None, "attributes": None, "elements": None})
+    now, data = t.everything(target)
+    t.equal((now.get("type"), content(now), data), (t.service.kind, {"a": 1, "b": 2}, {"x": b"x1", "y": b"y1"}), "the object")
+
+
 @case("update.type-replaced", "6", SHOULD, "a given type replaces the old one", needs=ALL)
 def type_replaced(t):
     target = subject(t)
