@@ -1,6 +1,6 @@
 # The one makefile (GNU make). Everything it makes lies under build/; configuration is made where it is missing.
 #
-#   make              the library, the daemon, the client, the store, the tutorial handler and the load generator
+#   make              the library, the daemon and its control command, the client, the store, the tutorial handler and the load generator
 #   make tests        the unit tests and the test handlers too
 #   make check        builds and runs all tests
 #   make fuzz         runs the fuzz targets of tests/fuzz for FUZZ_SECONDS (60) each; needs clang
@@ -95,7 +95,8 @@ objects = $(patsubst %,$(B)/obj/%.o,$(basename $(wildcard $(1))))
 libdoip_OBJ := $(call objects,src/libdoip/*.c)
 doipd_OBJ := $(call objects,src/doipd/*.c)
 doip_OBJ := $(call objects,src/doip/*.c)
-placed_OBJ := $(call objects,$(shell grep -lE 'DOIPD_(CONFIG_FILE|(HANDLERS|STATE)_DIRECTORY)' src/doipd/*.c))
+doipctl_OBJ := $(call objects,src/doipctl/*.c)
+placed_OBJ := $(call objects,$(shell grep -lE 'DOIPD_(CONFIG_FILE|(HANDLERS|STATE)_DIRECTORY)' src/doipd/*.c src/doipctl/*.c))
 installed_OBJ := $(placed_OBJ:$(B)/%=$(B)/installed/%)
 bench_OBJ := $(call objects,bench/*.c)
 store_OBJ := $(call objects,plugins/store/*.c)
@@ -111,7 +112,7 @@ EXAMPLES := $(B)/examples/hello.so
 TEST_HANDLERS := $(B)/tests/handlers/debug.so $(handler_OBJ:$(B)/obj/%.o=$(B)/%.so)
 UNIT := $(unit_OBJ:$(B)/obj/%.o=$(B)/%)
 
-all: $(LIBRARY) $(B)/doipd $(B)/doip $(B)/doip-bench $(HANDLERS) $(EXAMPLES)
+all: $(LIBRARY) $(B)/doipd $(B)/doipctl $(B)/doip $(B)/doip-bench $(HANDLERS) $(EXAMPLES)
 tests: all $(TEST_HANDLERS) $(UNIT)
 
 check: tests
@@ -138,6 +139,8 @@ DAEMON = -fPIE $(LIBCONFIG_CFLAGS) $(SYSTEMD_CFLAGS)
 $(B)/obj/src/doipd/%.o: PART = $(DAEMON) $(build_places)
 $(B)/installed/obj/src/doipd/%.o: PART = $(DAEMON) $(installed_places)
 $(B)/obj/src/doip/%.o $(B)/obj/bench/%.o: PART = -fPIE
+$(B)/obj/src/doipctl/%.o: PART = -fPIE -iquote src $(build_places)
+$(B)/installed/obj/src/doipctl/%.o: PART = -fPIE -iquote src $(installed_places)
 UNIT_TEST = -fPIE -iquote src $(build_places) $(LIBCONFIG_CFLAGS) $(SQLITE_CFLAGS) $(CHECK_CFLAGS)
 $(B)/obj/tests/unit/%.o: PART = $(UNIT_TEST) -iquote src/libdoip -iquote src/doipd
 $(B)/obj/tests/unit/test_store%.o: PART = $(UNIT_TEST) -iquote plugins/store
@@ -158,7 +161,7 @@ $(B)/obj/%.o: %.cc $(B)/flags
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE_CXX) $(PART) -MMD -MP -c -o $@ $<
 
--include $(patsubst %.o,%.d,$(libdoip_OBJ) $(doipd_OBJ) $(doip_OBJ) $(bench_OBJ) $(store_OBJ) $(hello_OBJ) \
+-include $(patsubst %.o,%.d,$(libdoip_OBJ) $(doipd_OBJ) $(doip_OBJ) $(doipctl_OBJ) $(bench_OBJ) $(store_OBJ) $(hello_OBJ) \
     $(debug_OBJ) $(handler_OBJ) $(unit_OBJ) $(installed_OBJ))
 
 # ---------------------------------------------------------------- linking
@@ -178,8 +181,17 @@ $(LIBRARY): $(LIBRARY).$(VERSION)
 	@ln -sf $(<F) $@
 
 $(B)/doipd: $(doipd_OBJ) $(LIBRARY)
-$(B)/installed/doipd: $(filter-out $(placed_OBJ),$(doipd_OBJ)) $(installed_OBJ) $(LIBRARY)
+$(B)/installed/doipd: $(filter-out $(placed_OBJ),$(doipd_OBJ)) $(filter-out %/src/doipctl/main.o,$(installed_OBJ)) $(LIBRARY)
 $(B)/doipd $(B)/installed/doipd:
+	$(call say,LD)
+	$(Q)$(CC) $(PROGRAM) -o $@.new $^ $(LIBCONFIG_LIBS) $(SYSTEMD_LIBS) $(OPENSSL_LIBS) $(JANSSON_LIBS) -ldl -lpthread \
+	    && $(rename)
+
+# It reads the configuration as doipd does, and is as careful of the terminal as doip.
+control_LINKS := $(B)/obj/src/doip/terminal.o $(B)/doipd.a $(LIBRARY)
+$(B)/doipctl: $(doipctl_OBJ) $(control_LINKS)
+$(B)/installed/doipctl: $(filter-out $(placed_OBJ),$(doipctl_OBJ)) $(filter-out %/src/doipd/main.o,$(installed_OBJ)) $(control_LINKS)
+$(B)/doipctl $(B)/installed/doipctl:
 	$(call say,LD)
 	$(Q)$(CC) $(PROGRAM) -o $@.new $^ $(LIBCONFIG_LIBS) $(SYSTEMD_LIBS) $(OPENSSL_LIBS) $(JANSSON_LIBS) -ldl -lpthread \
 	    && $(rename)
@@ -265,7 +277,7 @@ headers := $(wildcard include/doip/*.h)
 directories = $(bindir) $(sbindir) $(libdir)/pkgconfig $(includedir)/doip $(handlersdir) $(configdir)/conf.d \
     $(dir $(statedir)) $(unitdir) $(sysusersdir) $(sort $(dir $(foreach file,$(pages),$(call page,$(file)))))
 installed = $(addprefix $(libdir)/,libdoip.so libdoip.so.$(ABI) libdoip.so.$(VERSION) pkgconfig/doip.pc) \
-    $(bindir)/doip $(bindir)/doip-bench $(sbindir)/doipd $(addprefix $(handlersdir)/,$(notdir $(HANDLERS))) \
+    $(bindir)/doip $(bindir)/doip-bench $(sbindir)/doipd $(sbindir)/doipctl $(addprefix $(handlersdir)/,$(notdir $(HANDLERS))) \
     $(addprefix $(includedir)/doip/,$(notdir $(headers))) $(unitdir)/doipd.service $(sysusersdir)/doipd.conf \
     $(foreach file,$(pages),$(call page,$(file)))
 
@@ -278,7 +290,7 @@ put_handler = $(call put,755,$(1),$(D)$(handlersdir)/$(notdir $(1)))
 put_header = $(call put,644,$(1),$(D)$(includedir)/doip/$(notdir $(1)))
 place_page = $(call place,$(1),$(D)$(page))
 
-install: all $(B)/installed/doipd
+install: all $(B)/installed/doipd $(B)/installed/doipctl
 	@echo '  INSTALL $(D)$(prefix)'
 	$(Q)install -d $(foreach dir,$(directories),'$(D)$(dir)')
 	$(Q)$(call put,755,$(LIBRARY).$(VERSION),$(D)$(libdir)/libdoip.so.$(VERSION))
@@ -287,6 +299,7 @@ install: all $(B)/installed/doipd
 	$(Q)$(call put,755,$(B)/doip,$(D)$(bindir)/doip)
 	$(Q)$(call put,755,$(B)/doip-bench,$(D)$(bindir)/doip-bench)
 	$(Q)$(call put,755,$(B)/installed/doipd,$(D)$(sbindir)/doipd)
+	$(Q)$(call put,755,$(B)/installed/doipctl,$(D)$(sbindir)/doipctl)
 	$(call each,$(HANDLERS),put_handler)
 	$(call each,$(headers),put_header)
 	$(Q)sed -e 's,@prefix@,$(prefix),' -e 's,@libdir@,$(libdir),' -e 's,@includedir@,$(includedir),' \

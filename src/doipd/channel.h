@@ -17,6 +17,7 @@ enum channel_kind {
     CHANNEL_SERVE = 'S',   /* master: accept connections */
     CHANNEL_RETIRE = 'D',  /* master: stop accepting, serve what is there, end */
     CHANNEL_STOP = 'Q',    /* master: end now */
+    CHANNEL_LOG_LEVEL = 'V', /* master: log from this level on, by its name */
 };
 
 enum { CHANNEL_TEXT = 2048 };

@@ -12,7 +12,9 @@
 
 #include "background.h"
 #include "clock.h"
+#include "control.h"
 #include "generation.h"
+#include "metrics.h"
 #include "pid_file.h"
 #include "signals.h"
 
@@ -45,6 +47,7 @@ become_worker(const struct generation *generation, struct generation *all, const
 
     background_forget();
     pid_file_forget();
+    control_forget();
     signals_forget();
     forget_others(generation, all);
     setup = (struct worker_setup){
@@ -55,6 +58,7 @@ become_worker(const struct generation *generation, struct generation *all, const
         .service = generation->service,
         .listeners = &generation->listeners,
         .board = &generation->board,
+        .generation = generation->number,
         .index = child->number - 1,
         .part = child->part,
         .channel = channel,
@@ -106,6 +110,7 @@ spawn(struct generation *generation, struct generation *all, struct child *child
         return;
     }
     child->channel = master;
+    metrics_count(METRICS_WORKERS_STARTED);
     child->state = CHILD_STARTING;
     child->started = now;
 }
@@ -284,6 +289,8 @@ generation_reaped(struct generation *generation, struct child *child, int status
         starting_worker_died(generation, child, status);
     else if (!in_order && generation->state != GENERATION_FAILED)
         log_death(generation, child, status);
+    if (!in_order && generation->state != GENERATION_FAILED)
+        metrics_count(WIFSIGNALED(status) ? METRICS_DEATHS_SIGNAL : METRICS_DEATHS_EXIT);
     if (now - child->started >= LIVED_LONG_MS)
         child->delay = 0;
     if (serves && generation->state == GENERATION_SERVING && child->delay > 0)

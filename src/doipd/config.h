@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
 #include <doip/server.h>
 
@@ -46,6 +47,11 @@ struct config {
     bool user_assumed; /* it was not configured */
     char *state_directory;
     char *pid_file;
+    struct {
+        char *socket; /* never empty: resolved */
+        char *group;  /* "": none */
+        gid_t gid;    /* of the group, where there is one */
+    } control;
     struct {
         char *certificate;
         char *key;

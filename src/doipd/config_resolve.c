@@ -4,6 +4,7 @@
  * master process.
  */
 #include <arpa/inet.h>
+#include <grp.h>
 #include <ifaddrs.h>
 #include <limits.h>
 #include <net/if.h>
@@ -119,6 +120,15 @@ resolve_address(struct config *config)
 }
 
 static void
+resolve_control(struct config *config)
+{
+    if (config->control.socket[0] != '\0')
+        return;
+    config_replace(&config->control.socket, config_format("%s/control/socket", config->state_directory));
+    found(config, "control.socket", "in the state directory");
+}
+
+static void
 resolve_processes(struct config *config)
 {
     cpu_set_t set;
@@ -135,6 +145,22 @@ resolve_processes(struct config *config)
 #define fail_at(reader, name, ...)                         \
     ((reader)->origin = *origin((reader)->config, (name)), \
      config_fail((reader), NULL, (name), __VA_ARGS__))
+
+static bool
+check_group(struct config_reader *reader)
+{
+    struct config *config = reader->config;
+    const struct group *group = NULL;
+
+    if (config->control.group[0] == '\0')
+        return true;
+    group = getgrnam(config->control.group);
+    if (group == NULL)
+        return fail_at(reader, "control.group", "there is no group \"%s\"; make it (addgroup --system %s), or set another",
+                       config->control.group, config->control.group);
+    config->control.gid = group->gr_gid;
+    return true;
+}
 
 static bool
 check(struct config_reader *reader)
@@ -155,6 +181,8 @@ check(struct config_reader *reader)
         return fail_at(reader, "service.address",
                        "\"%s\" is neither an address (without port and brackets) nor a host name",
                        config->service.address);
+    if (!check_group(reader))
+        return false;
     reader->origin = *origin(config, "listen");
     return config_listen_check(reader);
 }
@@ -169,6 +197,7 @@ config_resolve(struct config *config, char *reason, size_t size)
     config->user_assumed = !config_is_set(config, "user");
     resolve_id(config);
     resolve_address(config);
+    resolve_control(config);
     resolve_processes(config);
     return true;
 }

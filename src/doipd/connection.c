@@ -24,6 +24,8 @@ link_in(struct worker *worker, struct connection *connection)
     if (connection->next != NULL)
         connection->next->link = &connection->next;
     worker->connections = connection;
+    connection->score =
+        score_connection_take(worker->setup->board, worker->setup->part, connection->address, clock_ms());
     pthread_mutex_unlock(&worker->lock);
     atomic_fetch_add(&worker->score->connections, 1);
     if (atomic_fetch_add(&worker->count, 1) == 0)
@@ -37,6 +39,7 @@ link_out(struct worker *worker, struct connection *connection)
     *connection->link = connection->next;
     if (connection->next != NULL)
         connection->next->link = connection->link;
+    score_connection_give_back(worker->setup->board, worker->setup->part, connection->score);
     pthread_mutex_unlock(&worker->lock);
     atomic_fetch_sub(&worker->score->connections, 1);
 }
@@ -123,14 +126,22 @@ connection_start(struct worker *worker, int fd, const struct sockaddr *from, soc
     }
     doip_stream_set_waits(connection->stream, 0, 0);
     link_in(worker, connection);
+    metrics_count(METRICS_CONNECTIONS);
     conversation_begin(connection);
 }
 
 void
-connection_close(struct connection *connection)
+connection_show(const struct connection *connection, enum score_phase phase)
+{
+    score_connection_phase(connection->score, phase, clock_ms());
+}
+
+void
+connection_close(struct connection *connection, enum metrics_counter cause)
 {
     struct worker *worker = connection->worker;
 
+    metrics_count(cause);
     link_out(worker, connection);
     doip_request_free(&connection->request);
     doip_reader_free(&connection->reader);
@@ -160,7 +171,7 @@ connection_park(struct connection *connection, int wants, int64_t wait_ms)
     connection->armed = true;
     if (epoll_ctl(epoll, how, fd, &event) < 0) {
         log_error("can't wait for a connection: out of memory for epoll");
-        connection_close(connection);
+        connection_close(connection, METRICS_CLOSED_RESOURCES);
         return;
     }
     /* Whoever has its event by now waits in claim() for this; from here on the connection may be freed. */

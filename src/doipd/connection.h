@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "metrics.h"
 #include "worker.h"
 
 /* What a connection is about; each phase has a step in conversation.c. */
@@ -58,6 +59,7 @@ struct connection {
     uint64_t bytes_out_before;
     uint64_t budget; /* of bytes to be read away */
     uint64_t number; /* of the request, from 1 */
+    struct score_connection *score; /* its place on the scoreboard; NULL where there was none left */
     char address[64];
 };
 
@@ -68,8 +70,11 @@ void connection_start(struct worker *worker, int fd, const struct sockaddr *from
  * any more. */
 void connection_park(struct connection *connection, int wants, int64_t wait_ms);
 
-/* Closes and frees it. */
-void connection_close(struct connection *connection);
+/* Closes and frees it; `cause` (METRICS_CLOSED_…) is counted. */
+void connection_close(struct connection *connection, enum metrics_counter cause);
+
+/* Shows on the scoreboard what the connection is at. */
+void connection_show(const struct connection *connection, enum score_phase phase);
 
 /* The client's TLS version, for the log. */
 const char *connection_tls_version(const struct connection *connection);

@@ -5,8 +5,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,6 +12,7 @@
 #include "clock.h"
 #include "conversation.h"
 #include "dispatch.h"
+#include "handshake.h"
 
 enum {
     SMALL_BODY = 65536,   /* a request up to this size is whole before a handler runs */
@@ -48,11 +47,12 @@ park(struct connection *connection, int wants, int64_t ms)
     return STEP_LEFT;
 }
 
+/* `cause`: METRICS_CLOSED_…. */
 static enum step
-break_off(struct connection *connection, const char *when, const char *why)
+break_off(struct connection *connection, enum metrics_counter cause, const char *when, const char *why)
 {
     log_info("%s: connection ended %s: %s", connection->address, when, why);
-    connection_close(connection);
+    connection_close(connection, cause);
     return STEP_LEFT;
 }
 
@@ -65,53 +65,29 @@ enter(struct connection *connection, enum phase phase)
 
 /* ------------------------------------------------------------------ handshake */
 
-static char *
-certificate_pem(X509 *certificate)
+static enum step
+handshake_failed(struct connection *connection, int error)
 {
-    BIO *bio = BIO_new(BIO_s_mem());
-    char *text, *copy = NULL;
-    long length;
-
-    if (bio != NULL && PEM_write_bio_X509(bio, certificate) == 1) {
-        length = BIO_get_mem_data(bio, &text);
-        copy = strndup(text, (size_t)length);
-    }
-    BIO_free(bio);
-    return copy;
-}
-
-/* A certificate's name is a claim; it is proven where the chain verifies to the configured CA (protocol section 1). */
-static void
-learn_peer(struct connection *connection)
-{
-    SSL *ssl = doip_tls_ssl(connection->stream);
-    X509 *certificate = SSL_get0_peer_certificate(ssl);
-
-    if (certificate == NULL)
-        return;
-    connection->certificate = certificate_pem(certificate);
-    connection->identity = doip_certificate_identity(certificate);
-    connection->peer.certificate = connection->certificate;
-    connection->peer.identity = connection->identity;
-    connection->peer.verified = connection->worker->config->tls.client_ca[0] != '\0' &&
-                                connection->identity != NULL && SSL_get_verify_result(ssl) == X509_V_OK;
+    handshake_count_failure(error);
+    return break_off(connection, METRICS_CLOSED_HANDSHAKE, "in the TLS handshake",
+                     error == DOIP_E_TIMEOUT ? "it took longer than timeouts.handshake"
+                                             : doip_stream_reason(connection->stream));
 }
 
 static enum step
 step_handshake(struct connection *connection)
 {
     const struct config *config = connection->worker->config;
-    int n = doip_tls_handshake(connection->stream);
+    int n = handshake_go_on(connection);
 
     if (n == DOIP_E_AGAIN)
         return park(connection, doip_stream_wants(connection->stream), connection->phase_deadline - clock_ms());
     if (n < 0)
-        return break_off(connection, "in the TLS handshake", doip_stream_reason(connection->stream));
-    learn_peer(connection);
+        return handshake_failed(connection, n);
     connection->reader = doip_reader_new(connection->stream, config->limits.json_segment);
     connection->writer = doip_writer_new(connection->stream);
     if (connection->reader == NULL || connection->writer == NULL)
-        return break_off(connection, "after the TLS handshake", "out of memory");
+        return break_off(connection, METRICS_CLOSED_RESOURCES, "after the TLS handshake", "out of memory");
     doip_reader_set_rate(connection->reader, config->limits.body_rate, RATE_GRACE_MS);
     return enter(connection, PHASE_HEAD);
 }
@@ -130,6 +106,13 @@ acknowledge(const struct connection *connection)
     setsockopt(doip_stream_fd(connection->stream), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
 }
 
+static enum step
+park_writing(struct connection *connection)
+{
+    connection_show(connection, SCORE_WRITING);
+    return park(connection, doip_stream_wants(connection->stream), span_ms(connection->worker->config->timeouts.write));
+}
+
 /*
  * Sends answers that were held back (step_flush), as whoever waits for the client or for a handler must: true when none is left. Else the
  * connection is parked until the client reads, and the phase begins again; or is gone.
@@ -140,9 +123,9 @@ sent_all(struct connection *connection)
     int n = doip_writer_buffered(connection->writer) > 0 ? doip_writer_flush(connection->writer) : 0;
 
     if (n == DOIP_E_AGAIN)
-        park(connection, doip_stream_wants(connection->stream), span_ms(connection->worker->config->timeouts.write));
+        park_writing(connection);
     else if (n < 0)
-        break_off(connection, "inside an answer", doip_writer_reason(connection->writer));
+        break_off(connection, METRICS_CLOSED_ANSWER_BROKEN, "inside an answer", doip_writer_reason(connection->writer));
     return n == 0;
 }
 
@@ -157,6 +140,7 @@ park_reading(struct connection *connection)
     if (!sent_all(connection))
         return STEP_LEFT;
     acknowledge(connection);
+    connection_show(connection, SCORE_READING);
     return park(connection, doip_stream_wants(connection->stream), ms);
 }
 
@@ -167,16 +151,17 @@ park_idle(struct connection *connection)
     doip_reader_shrink(connection->reader);
     if (!sent_all(connection))
         return STEP_LEFT;
+    connection_show(connection, SCORE_IDLE);
     return park(connection, DOIP_WANT_READ, span_ms(connection->worker->config->timeouts.idle));
 }
 
 static enum step
-end_by_client(struct connection *connection)
+end_in_order(struct connection *connection, enum metrics_counter cause)
 {
     if (!sent_all(connection))
         return STEP_LEFT;
     doip_stream_finish(connection->stream);
-    connection_close(connection);
+    connection_close(connection, cause);
     return STEP_LEFT;
 }
 
@@ -206,17 +191,18 @@ step_head(struct connection *connection)
                                                connection->worker->config->service.id, &connection->peer);
     }
     if (connection->request == NULL)
-        return break_off(connection, "before a request", "out of memory");
+        return break_off(connection, METRICS_CLOSED_RESOURCES, "before a request", "out of memory");
     n = doip_request_head(connection->request);
     if (n == DOIP_E_AGAIN)
         return doip_reader_idle(connection->reader) ? park_idle(connection) : park_reading(connection);
     if (n == 0)
-        return end_by_client(connection);
+        return end_in_order(connection, METRICS_CLOSED_ORDERLY);
     begin_request(connection);
     if (n > 0)
         return enter(connection, PHASE_BODY);
     if (n != DOIP_E_CONTENT && n != DOIP_E_FRAMING && n != DOIP_E_LIMIT)
-        return break_off(connection, doip_reader_idle(connection->reader) ? "between requests" : "inside a request",
+        return break_off(connection, METRICS_CLOSED_REQUEST_BROKEN,
+                         doip_reader_idle(connection->reader) ? "between requests" : "inside a request",
                          doip_reader_reason(connection->reader));
     connection->outcome = doip_response_end(doip_request_response(connection->request), DOIP_FAILED);
     return enter(connection, PHASE_FLUSH);
@@ -231,6 +217,19 @@ step_body(struct connection *connection)
 }
 
 /* ------------------------------------------------------------------ and is answered */
+
+static void
+count(const struct connection *connection, const struct log_access *access)
+{
+    metrics_request(&(struct metrics_request){.operation = access->operation,
+                                              .status = access->status,
+                                              .microseconds = (uint64_t)access->microseconds,
+                                              .bytes_in = access->bytes_in,
+                                              .bytes_out = access->bytes_out});
+    atomic_fetch_add_explicit(&connection->worker->score->requests, 1, memory_order_relaxed);
+    score_connection_count(connection->score, access->client != NULL ? access->client : "", access->number,
+                           doip_stream_bytes_in(connection->stream), doip_stream_bytes_out(connection->stream));
+}
 
 static void
 account(struct connection *connection)
@@ -252,6 +251,7 @@ account(struct connection *connection)
     };
 
     log_access(&access);
+    count(connection, &access);
 }
 
 static enum step
@@ -260,7 +260,8 @@ broken_answer(struct connection *connection)
     const char *message = doip_response_message(doip_request_response(connection->request));
 
     account(connection);
-    return break_off(connection, "inside an answer", message[0] != '\0' ? message : doip_writer_reason(connection->writer));
+    return break_off(connection, METRICS_CLOSED_ANSWER_BROKEN, "inside an answer",
+                     message[0] != '\0' ? message : doip_writer_reason(connection->writer));
 }
 
 /* Requests for the same operation are taken to last alike long (FNV-1a of its id). */
@@ -285,6 +286,7 @@ step_run(struct connection *connection)
     if (!connection->may_run && doip_writer_buffered(connection->writer) > 0 && !pool_runs_now(&worker->pool, kind) &&
         !sent_all(connection))
         return STEP_LEFT;
+    connection_show(connection, SCORE_RUNNING);
     if (!connection->may_run && !pool_enter(&worker->pool, &connection->waiting, kind))
         return STEP_LEFT;
     connection->may_run = false;
@@ -313,8 +315,7 @@ step_flush(struct connection *connection)
     int n = may_hold_back(connection) ? 0 : doip_writer_flush(connection->writer);
 
     if (n == DOIP_E_AGAIN)
-        return park(connection, doip_stream_wants(connection->stream),
-                    span_ms(connection->worker->config->timeouts.write));
+        return park_writing(connection);
     if (n < 0)
         return broken_answer(connection);
     account(connection);
@@ -353,19 +354,23 @@ step_discard(struct connection *connection)
     case DOIP_E_FRAMING:
         return enter(connection, PHASE_FINISH);
     default:
-        return break_off(connection, "inside a request", doip_reader_reason(connection->reader));
+        return break_off(connection, METRICS_CLOSED_REQUEST_BROKEN, "inside a request",
+                         doip_reader_reason(connection->reader));
     }
 }
 
 static enum step
 step_finish(struct connection *connection)
 {
-    int n = doip_stream_finish(connection->stream);
+    int n;
+
+    connection_show(connection, SCORE_CLOSING);
+    n = doip_stream_finish(connection->stream);
 
     if (n == DOIP_E_AGAIN)
         return park(connection, doip_stream_wants(connection->stream), LINGER_MS);
     if (n < 0)
-        return break_off(connection, "at its end", doip_stream_reason(connection->stream));
+        return break_off(connection, METRICS_CLOSED_ANSWER_BROKEN, "at its end", doip_stream_reason(connection->stream));
     connection->phase_deadline = clock_ms() + LINGER_MS;
     connection->budget = connection->worker->config->limits.unread;
     return enter(connection, PHASE_LINGER);
@@ -387,7 +392,7 @@ step_linger(struct connection *connection)
             break;
         connection->budget -= (uint64_t)n < connection->budget ? (uint64_t)n : connection->budget;
     }
-    connection_close(connection);
+    connection_close(connection, METRICS_CLOSED_ORDERLY);
     return STEP_LEFT;
 }
 
@@ -423,33 +428,46 @@ has_input(const struct connection *connection)
     return recv(doip_stream_fd(connection->stream), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
+static void
+request_timed_out(struct connection *connection)
+{
+    break_off(connection, METRICS_CLOSED_REQUEST_TIMEOUT, "inside a request",
+              "the client sent nothing for timeouts.read, or less than limits.body_rate");
+}
+
+static void
+answer_timed_out(struct connection *connection)
+{
+    break_off(connection, METRICS_CLOSED_ANSWER_TIMEOUT, "inside an answer", "the client did not read for timeouts.write");
+}
+
 void
 conversation_expired(struct connection *connection)
 {
     switch (connection->phase) {
     case PHASE_HANDSHAKE:
-        break_off(connection, "in the TLS handshake", "it took longer than timeouts.handshake");
+        handshake_failed(connection, DOIP_E_TIMEOUT);
         break;
     case PHASE_HEAD:
         if (doip_writer_buffered(connection->writer) > 0)
-            break_off(connection, "inside an answer", "the client did not read for timeouts.write");
+            answer_timed_out(connection);
         else if (!doip_reader_idle(connection->reader))
-            break_off(connection, "inside a request", "the client sent nothing for timeouts.read, or less than limits.body_rate");
+            request_timed_out(connection);
         else if (has_input(connection))
             conversation_go_on(connection);
         else
-            end_by_client(connection);
+            end_in_order(connection, METRICS_CLOSED_IDLE);
         break;
     case PHASE_RUN:
     case PHASE_FLUSH:
-        break_off(connection, "inside an answer", "the client did not read for timeouts.write");
+        answer_timed_out(connection);
         break;
     case PHASE_FINISH:
     case PHASE_LINGER:
-        connection_close(connection);
+        connection_close(connection, METRICS_CLOSED_ORDERLY);
         break;
     default:
-        break_off(connection, "inside a request", "the client sent nothing for timeouts.read, or less than limits.body_rate");
+        request_timed_out(connection);
         break;
     }
 }

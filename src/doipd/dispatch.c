@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "builtin.h"
+#include "clock.h"
 #include "dispatch.h"
+#include "metrics.h"
 #include "pool.h"
 #include "scoreboard.h"
 
@@ -42,18 +44,27 @@ check_input(enum operation operation, doip_request *request)
 
 /* ------------------------------------------------------------------ the chain */
 
+static enum metrics_call
+how_ended(doip_result result)
+{
+    return result == DOIP_OK ? METRICS_CALL_OK : result == DOIP_DECLINED ? METRICS_CALL_DECLINED : METRICS_CALL_ERROR;
+}
+
 static doip_result
 call(struct worker *worker, const struct handler *handler, enum operation operation, doip_request *request,
      doip_response *response)
 {
     bool serial = (handler->descriptor->flags & DOIP_THREAD_SAFE) == 0;
     doip_result result;
+    int64_t began;
 
     doip_request_set_state(request, handler->state);
     if (serial)
         pthread_mutex_lock(&worker->serial);
     score_begin(pool_score(), handler->name, doip_request_operation(request), doip_request_target(request));
+    began = clock_us();
     result = handler->functions[operation](request, response);
+    metrics_call(handler->metric, how_ended(result), (uint64_t)(clock_us() - began));
     score_end(pool_score());
     if (serial)
         pthread_mutex_unlock(&worker->serial);

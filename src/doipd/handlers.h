@@ -24,6 +24,7 @@ struct handler {
     doip_options *options;
     void *state;
     bool opened;
+    unsigned metric; /* its number for metrics_call() */
 };
 
 struct handler_set {

@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +38,7 @@ static const struct {
 enum sink { SINK_FILE, SINK_PIPE, SINK_SOCKET, SINK_SYSLOG };
 
 static struct {
-    int level;
+    atomic_int level; /* may change while threads log */
     bool json;
     bool access;
     bool journal; /* stderr is the journal's */
@@ -105,9 +106,21 @@ setup_stderr(void)
 }
 
 void
+log_set_level(int level)
+{
+    atomic_store_explicit(&state.level, level, memory_order_relaxed);
+}
+
+static bool
+is_wanted(int level)
+{
+    return level <= atomic_load_explicit(&state.level, memory_order_relaxed);
+}
+
+void
 log_change(int level, bool json, bool access)
 {
-    state.level = level;
+    log_set_level(level);
     state.json = json;
     state.access = access;
 }
@@ -253,7 +266,7 @@ log_write(int level, const char *format, ...)
     struct log_line line;
     va_list arguments;
 
-    if (level < 0 || level > LOG_LEVEL_DEBUG || level > state.level)
+    if (level < 0 || level > LOG_LEVEL_DEBUG || !is_wanted(level))
         return;
     va_start(arguments, format);
     if (vsnprintf(message, sizeof(message), format, arguments) < 0)
@@ -315,7 +328,7 @@ log_access(const struct log_access *access)
 {
     struct log_line line;
 
-    if (!state.access || state.level < LOG_LEVEL_INFO)
+    if (!state.access || !is_wanted(LOG_LEVEL_INFO))
         return;
     begin(&line, LOG_LEVEL_INFO);
     if (state.json)

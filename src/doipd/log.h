@@ -21,6 +21,9 @@ void log_set_process(const char *process);
 /* Sets how, and leaves where: for a worker, whose configuration may be newer than what it was forked with. */
 void log_change(int level, bool json, bool access);
 
+/* Sets the level alone, at any time: for all threads from now on. */
+void log_set_level(int level);
+
 void log_write(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 #define log_error(...) log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_write(LOG_LEVEL_WARNING, __VA_ARGS__)

@@ -13,13 +13,15 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "commands.h"
 #include "generation.h"
 #include "master.h"
+#include "metrics.h"
 #include "pid_file.h"
 #include "signals.h"
 #include "tickets.h"
 
-enum { START_MS = 60000, POLLS_MOST = 4096 };
+enum { START_MS = 60000, POLLS_MOST = 4096, WORKER_POLLS = POLLS_MOST - CONTROL_POLLS };
 
 enum ending { ENDING_NOT, ENDING_DRAIN, ENDING_AT_ONCE };
 
@@ -36,6 +38,11 @@ struct master {
     int64_t turn_tickets_at;
     bool asked;                 /* to end, by a signal */
     char failure[CHANNEL_TEXT]; /* why the service could not start */
+    struct control *control;    /* NULL until the first generation serves, or where it can't be had */
+    struct commands_target commands;
+    time_t started;
+    int64_t started_ms;
+    struct rate rate;
 };
 
 /* ------------------------------------------------------------------ generations come and go */
@@ -61,6 +68,14 @@ warn(const struct generation *generation)
 }
 
 static void
+refuse_reload(struct master *master, const char *reason)
+{
+    log_error("reload refused, nothing has changed: %s", reason);
+    metrics_count(METRICS_RELOADS_REFUSED);
+    control_reload_ends(master->control, reason, NULL);
+}
+
+static void
 bring_up(struct master *master)
 {
     char reason[CHANNEL_TEXT];
@@ -68,13 +83,14 @@ bring_up(struct master *master)
     struct generation *fresh = NULL;
 
     master->reload_wanted = false;
+    control_reload_begins(master->control);
     if (config != NULL && master->serving == NULL)
         use_log(master, config);
     if (config != NULL)
         fresh = generation_new(config, ++master->numbers, master->serving, reason, sizeof reason);
     if (fresh == NULL) {
         if (master->serving != NULL)
-            log_error("reload refused, nothing has changed: %s", reason);
+            refuse_reload(master, reason);
         else
             snprintf(master->failure, sizeof master->failure, "%s", reason);
         return;
@@ -86,6 +102,33 @@ bring_up(struct master *master)
     generation_spawn(fresh, master->all, clock_ms());
 }
 
+/* A service without its control socket is better than none. */
+static void
+use_control(struct master *master, const struct config *config)
+{
+    struct control_commands commands = {.context = &master->commands, .run = commands_run};
+    char reason[CHANNEL_TEXT] = "";
+
+    if (master->control == NULL)
+        master->control = control_open(config, &commands, reason, sizeof reason);
+    else
+        control_move(master->control, config, reason, sizeof reason);
+    if (reason[0] != '\0')
+        log_warning("doipctl can't reach this service%s: %s", master->control != NULL ? " at its new place" : "", reason);
+}
+
+static void
+tell_reloaded(struct master *master)
+{
+    char text[128];
+
+    snprintf(text, sizeof text, "reloaded: generation %u serves with %zu workers", master->serving->number,
+             master->serving->count);
+    log_notice("%s", text);
+    metrics_count(METRICS_RELOADS_DONE);
+    control_reload_ends(master->control, NULL, text);
+}
+
 static void
 promote(struct master *master)
 {
@@ -95,9 +138,10 @@ promote(struct master *master)
     master->serving = fresh;
     master->coming = NULL;
     use_log(master, fresh->config);
+    use_control(master, fresh->config);
     if (old != NULL) {
         generation_retire(old, clock_ms(), false);
-        log_notice("reloaded: generation %u serves with %zu workers", fresh->number, fresh->count);
+        tell_reloaded(master);
         return;
     }
     for (size_t i = 0; i < fresh->listeners.count; i++)
@@ -114,7 +158,7 @@ give_up_coming(struct master *master)
     master->coming = NULL;
     generation_retire(failed, clock_ms(), true);
     if (master->serving != NULL) {
-        log_error("reload refused, nothing has changed: %s", failed->failure);
+        refuse_reload(master, failed->failure);
         return;
     }
     snprintf(master->failure, sizeof master->failure, "%s", failed->failure);
@@ -166,6 +210,9 @@ end(struct master *master, bool at_once)
     if (master->ending == ENDING_NOT)
         log_notice("%s", at_once ? "stopping" : "stopping when the connections are done");
     master->ending = at_once ? ENDING_AT_ONCE : ENDING_DRAIN;
+    master->reload_wanted = false;
+    control_reload_begins(master->control);
+    control_reload_ends(master->control, "the service is stopping", NULL);
     if (master->coming != NULL)
         snprintf(master->coming->failure, sizeof master->coming->failure, "stopped while starting");
     for (struct generation *at = master->all; at != NULL; at = at->next)
@@ -212,6 +259,47 @@ hear_signals(struct master *master)
     }
 }
 
+/* ------------------------------------------------------------------ doipctl */
+
+static struct report_source
+give_source(void *context)
+{
+    const struct master *master = context;
+
+    return (struct report_source){.all = master->all,
+                                  .serving = master->serving,
+                                  .coming = master->coming,
+                                  .ending = master->ending != ENDING_NOT,
+                                  .started = master->started,
+                                  .started_ms = master->started_ms,
+                                  .rate = master->rate};
+}
+
+static void
+want_reload(void *context)
+{
+    struct master *master = context;
+
+    master->reload_wanted = true;
+}
+
+static void
+want_end(void *context)
+{
+    end(context, false);
+}
+
+static void
+look_at_rate(struct master *master, int64_t now)
+{
+    struct metrics_sum sum;
+
+    if (now < rate_due(&master->rate))
+        return;
+    metrics_add_up(&sum);
+    rate_look(&master->rate, now, metrics_requests(&sum));
+}
+
 /* ------------------------------------------------------------------ the loop */
 
 static void
@@ -230,6 +318,9 @@ time_left(const struct master *master, int64_t now)
         sooner(&due, generation_due(at));
     if (master->coming != NULL)
         sooner(&due, master->coming->started + START_MS + 1);
+    if (master->control != NULL)
+        sooner(&due, control_due(master->control));
+    sooner(&due, rate_due(&master->rate));
     return due > now ? (int)(due - now) : 0;
 }
 
@@ -241,18 +332,20 @@ wait_for_news(struct master *master)
         struct generation *generation;
         struct child *child;
     } who[POLLS_MOST];
-    nfds_t count = 1;
+    nfds_t count = 1, more = 0;
 
     polls[0] = (struct pollfd){.fd = signals_fd(), .events = POLLIN};
     for (struct generation *at = master->all; at != NULL; at = at->next)
-        for (size_t i = 0; i < at->slots && count < POLLS_MOST; i++) {
+        for (size_t i = 0; i < at->slots && count < WORKER_POLLS; i++) {
             if (at->children[i].state == CHILD_NONE || at->children[i].channel < 0)
                 continue;
             who[count].generation = at;
             who[count].child = &at->children[i];
             polls[count++] = (struct pollfd){.fd = at->children[i].channel, .events = POLLIN};
         }
-    if (poll(polls, count, time_left(master, clock_ms())) <= 0)
+    if (master->control != NULL)
+        more = control_polls(master->control, polls + count);
+    if (poll(polls, count + more, time_left(master, clock_ms())) <= 0)
         return;
     for (nfds_t i = 1; i < count; i++)
         if (polls[i].revents != 0)
@@ -269,6 +362,7 @@ keep_time(struct master *master)
         if (at->state == GENERATION_SERVING)
             generation_spawn(at, master->all, now);
     }
+    look_at_rate(master, now);
     if (now >= master->turn_tickets_at) {
         if (!tickets_turn())
             log_error("no random bytes for new TLS ticket keys: the old ones go on");
@@ -282,6 +376,8 @@ serve(struct master *master)
     while (master->all != NULL) {
         wait_for_news(master);
         hear_signals(master);
+        if (master->control != NULL)
+            control_serve(master->control, clock_ms());
         reap(master);
         look_at_coming(master, clock_ms());
         free_ended(master);
@@ -294,12 +390,14 @@ serve(struct master *master)
 int
 master_run(const struct config_source *source, bool foreground, void (*tell)(const char *reason))
 {
-    struct master master = {.source = source, .foreground = foreground, .tell = tell};
+    struct master master = {.source = source, .foreground = foreground, .tell = tell, .started = time(NULL), .started_ms = clock_ms()};
+
+    master.commands = (struct commands_target){.master = &master, .source = give_source, .reload = want_reload, .stop = want_end};
 
     log_set_process("master");
     umask(umask(077) | 022); /* nothing is made that others may write */
     master.turn_tickets_at = clock_ms() + (int64_t)TICKETS_PERIOD * 1000;
-    if (!signals_take() || !tickets_init()) {
+    if (!signals_take() || !tickets_init() || !metrics_init()) {
         tell("the system has no descriptors, memory or random bytes left");
         return EXIT_BAD;
     }
@@ -315,5 +413,6 @@ master_run(const struct config_source *source, bool foreground, void (*tell)(con
         tell(master.failure);
     else
         log_notice("stopped");
+    control_close(&master.control);
     return master.failure[0] != '\0' && !master.asked ? EXIT_BAD : EXIT_GOOD;
 }

@@ -1,5 +1,5 @@
 /*
- * The scoreboard: see scoreboard.h. Runs in the master (init, describe) and in workers' threads (the rest).
+ * The scoreboard: see scoreboard.h. Runs in the master (init, describe, the look at connections) and in workers' threads (the rest).
  */
 #include <signal.h>
 #include <stdio.h>
@@ -9,22 +9,31 @@
 
 #include "clock.h"
 #include "scoreboard.h"
+#include "shared_text.h"
 
 enum { SHARE_SLACK = 16, ALTERNATE_STACK = 32768 };
 
+static void *
+shared_pages(size_t size)
+{
+    void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    return base != MAP_FAILED ? base : NULL;
+}
+
 bool
-scoreboard_init(struct scoreboard *board, size_t workers, size_t threads)
+scoreboard_init(struct scoreboard *board, size_t workers, size_t threads, size_t connections)
 {
     board->workers = workers;
     board->threads = threads;
+    board->places = connections < SCORE_PLACES_MOST ? connections : SCORE_PLACES_MOST;
     board->stride = sizeof(struct score_worker) + threads * sizeof(struct score_thread);
     board->stride = (board->stride + 63) & ~(size_t)63;
     board->size = board->stride * workers;
-    board->base = mmap(NULL, board->size, PROT_READ | PROT_WRITE,
-                       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (board->base == MAP_FAILED)
-        board->base = NULL;
-    return board->base != NULL;
+    board->connections_size = workers * board->places * sizeof(struct score_connection);
+    board->base = shared_pages(board->size);
+    board->connections = shared_pages(board->connections_size);
+    return board->base != NULL && board->connections != NULL;
 }
 
 void
@@ -32,7 +41,10 @@ scoreboard_fini(struct scoreboard *board)
 {
     if (board->base != NULL)
         munmap(board->base, board->size);
+    if (board->connections != NULL)
+        munmap(board->connections, board->connections_size);
     board->base = NULL;
+    board->connections = NULL;
 }
 
 struct score_worker *
@@ -65,40 +77,14 @@ scoreboard_above_share(const struct scoreboard *board, size_t worker)
 
 /* ------------------------------------------------------------------ a thread's part */
 
-/* Each store releases: who sees a word also sees that the thread was not busy before it was written. */
-static void
-store_text(_Atomic(uint64_t) *words, size_t size, const char *text)
-{
-    size_t length = strnlen(text, size - 1);
-
-    for (size_t i = 0; i <= length / 8; i++) {
-        size_t left = length - i * 8;
-        uint64_t word = 0;
-
-        memcpy(&word, text + i * 8, left < 8 ? left : 8);
-        atomic_store_explicit(&words[i], word, memory_order_release);
-    }
-}
-
-static void
-load_text(const _Atomic(uint64_t) *words, char *text, size_t size)
-{
-    for (size_t i = 0; i < size / 8; i++) {
-        uint64_t word = atomic_load_explicit(&words[i], memory_order_acquire);
-
-        memcpy(text + i * 8, &word, 8);
-    }
-    text[size - 1] = '\0';
-}
-
 void
 score_begin(struct score_thread *score, const char *handler, const char *operation, const char *target)
 {
     if (score == NULL)
         return;
-    store_text(score->handler, SCORE_HANDLER, handler);
-    store_text(score->operation, SCORE_OPERATION, operation);
-    store_text(score->target, SCORE_TARGET, target);
+    shared_text_store(score->handler, SCORE_HANDLER, handler);
+    shared_text_store(score->operation, SCORE_OPERATION, operation);
+    shared_text_store(score->target, SCORE_TARGET, target);
     atomic_store_explicit(&score->began, clock_ms(), memory_order_release);
     atomic_store_explicit(&score->busy, true, memory_order_release);
 }
@@ -116,9 +102,9 @@ score_read(const struct score_thread *score, struct score_report *report)
     if (!atomic_load(&score->busy))
         return false;
     report->began = atomic_load(&score->began);
-    load_text(score->handler, report->handler, sizeof report->handler);
-    load_text(score->operation, report->operation, sizeof report->operation);
-    load_text(score->target, report->target, sizeof report->target);
+    shared_text_load(score->handler, report->handler, sizeof report->handler);
+    shared_text_load(score->operation, report->operation, sizeof report->operation);
+    shared_text_load(score->target, report->target, sizeof report->target);
     return atomic_load(&score->busy) && atomic_load(&score->began) == report->began;
 }
 
@@ -149,6 +135,119 @@ scoreboard_describe(const struct scoreboard *board, size_t worker, char *text, s
     used = strlen(text);
     if (busy > 1)
         snprintf(text + used, size - used, " (and %zu more requests)", busy - 1);
+}
+
+/* ------------------------------------------------------------------ connections */
+
+static struct score_connection *
+place_at(const struct scoreboard *board, size_t worker, size_t index)
+{
+    return &board->connections[worker * board->places + index];
+}
+
+static void
+fill_place(struct score_connection *place, const char *address, int64_t now)
+{
+    shared_text_store(place->address, SCORE_ADDRESS, address);
+    shared_text_store(place->client, SCORE_CLIENT, "");
+    atomic_store_explicit(&place->requests, 0, memory_order_relaxed);
+    atomic_store_explicit(&place->bytes_in, 0, memory_order_relaxed);
+    atomic_store_explicit(&place->bytes_out, 0, memory_order_relaxed);
+    atomic_store_explicit(&place->connected, now, memory_order_relaxed);
+    score_connection_phase(place, SCORE_HANDSHAKE, now);
+}
+
+/* Places given back are chained by their numbers, from 1; 0 ends the chain. */
+struct score_connection *
+score_connection_take(const struct scoreboard *board, size_t worker, const char *address, int64_t now)
+{
+    struct score_worker *score = scoreboard_worker(board, worker);
+    unsigned number = atomic_load_explicit(&score->free_place, memory_order_relaxed);
+    unsigned used = atomic_load_explicit(&score->places_used, memory_order_relaxed);
+    struct score_connection *place;
+
+    if (number == 0 && used >= board->places)
+        return NULL;
+    place = place_at(board, worker, number != 0 ? number - 1 : used);
+    fill_place(place, address, now);
+    if (number != 0)
+        atomic_store_explicit(&score->free_place, place->next, memory_order_relaxed);
+    else
+        atomic_store_explicit(&score->places_used, used + 1, memory_order_release);
+    return place;
+}
+
+void
+score_connection_give_back(const struct scoreboard *board, size_t worker, struct score_connection *place)
+{
+    struct score_worker *score = scoreboard_worker(board, worker);
+
+    if (place == NULL)
+        return;
+    atomic_store_explicit(&place->phase, SCORE_FREE, memory_order_release);
+    place->next = atomic_load_explicit(&score->free_place, memory_order_relaxed);
+    atomic_store_explicit(&score->free_place, (unsigned)(place - place_at(board, worker, 0)) + 1, memory_order_relaxed);
+}
+
+void
+score_connection_phase(struct score_connection *place, enum score_phase phase, int64_t now)
+{
+    if (place == NULL)
+        return;
+    atomic_store_explicit(&place->changed, now, memory_order_relaxed);
+    atomic_store_explicit(&place->phase, phase, memory_order_release);
+}
+
+void
+score_connection_count(struct score_connection *place, const char *client, uint64_t requests, uint64_t in, uint64_t out)
+{
+    if (place == NULL)
+        return;
+    shared_text_store(place->client, SCORE_CLIENT, client);
+    atomic_store_explicit(&place->requests, requests, memory_order_relaxed);
+    atomic_store_explicit(&place->bytes_in, in, memory_order_relaxed);
+    atomic_store_explicit(&place->bytes_out, out, memory_order_relaxed);
+}
+
+size_t
+scoreboard_places(const struct scoreboard *board, size_t worker)
+{
+    size_t used = atomic_load_explicit(&scoreboard_worker(board, worker)->places_used, memory_order_acquire);
+
+    return used < board->places ? used : board->places;
+}
+
+enum score_phase
+scoreboard_phase(const struct scoreboard *board, size_t worker, size_t index)
+{
+    unsigned phase = atomic_load_explicit(&place_at(board, worker, index)->phase, memory_order_acquire);
+
+    return phase < SCORE_PHASES ? (enum score_phase)phase : SCORE_FREE;
+}
+
+bool
+scoreboard_connection(const struct scoreboard *board, size_t worker, size_t index, struct score_seen *seen)
+{
+    const struct score_connection *place = place_at(board, worker, index);
+
+    seen->phase = scoreboard_phase(board, worker, index);
+    seen->connected = atomic_load(&place->connected);
+    seen->changed = atomic_load(&place->changed);
+    seen->requests = atomic_load(&place->requests);
+    seen->bytes_in = atomic_load(&place->bytes_in);
+    seen->bytes_out = atomic_load(&place->bytes_out);
+    shared_text_load(place->address, seen->address, sizeof seen->address);
+    shared_text_load(place->client, seen->client, sizeof seen->client);
+    return seen->phase != SCORE_FREE;
+}
+
+const char *
+score_phase_name(enum score_phase phase)
+{
+    static const char *const names[SCORE_PHASES] = {"free",    "handshake", "idle",   "reading",
+                                                    "running", "writing",   "closing"};
+
+    return names[phase];
 }
 
 /* ------------------------------------------------------------------ fatal signals */

@@ -18,6 +18,7 @@
 #include "channel.h"
 #include "clock.h"
 #include "connection.h"
+#include "metrics.h"
 #include "tickets.h"
 #include "worker.h"
 
@@ -76,6 +77,23 @@ tune_memory(void)
     mallopt(M_TRIM_THRESHOLD, TRIM);
 }
 
+/* To the metrics, and (once) to the log. */
+static void
+make_known(const struct worker_setup *setup, struct handler *handler, size_t place)
+{
+    const char *version = handler->descriptor->version != NULL ? handler->descriptor->version : "";
+    bool safe = (handler->descriptor->flags & DOIP_THREAD_SAFE) != 0;
+
+    handler->metric = metrics_handler(&(struct metrics_handler){.name = handler->name,
+                                                                .version = version,
+                                                                .thread_safe = safe,
+                                                                .generation = setup->generation,
+                                                                .place = (unsigned)place});
+    if (setup->index == 0)
+        log_info("handler %s %s loaded%s", handler->name, version,
+                 safe ? "" : "; it is not thread-safe: its calls run one at a time in each worker");
+}
+
 static void
 load(struct worker *worker)
 {
@@ -87,14 +105,8 @@ load(struct worker *worker)
         !handlers_load(&worker->handlers, setup->config, setup->started_by_root, score, reason, sizeof reason) ||
         !handlers_open(&worker->handlers, score, reason, sizeof reason))
         give_up(setup, reason);
-    for (size_t i = 0; setup->index == 0 && i < worker->handlers.count; i++) {
-        const struct handler *handler = &worker->handlers.items[i];
-        bool safe = (handler->descriptor->flags & DOIP_THREAD_SAFE) != 0;
-
-        log_info("handler %s %s loaded%s", handler->name,
-                 handler->descriptor->version != NULL ? handler->descriptor->version : "",
-                 safe ? "" : "; it is not thread-safe: its calls run one at a time in each worker");
-    }
+    for (size_t i = 0; i < worker->handlers.count; i++)
+        make_known(setup, &worker->handlers.items[i], i);
 }
 
 static void
@@ -110,6 +122,7 @@ start(struct worker *worker, const struct worker_setup *setup)
     worker->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_mutex_init(&worker->serial, NULL);
     pthread_mutex_init(&worker->lock, NULL);
+    metrics_use_stripe(setup->part);
     tune_memory();
     tickets_protect();
     score_watch_process(worker->score);
@@ -157,6 +170,8 @@ hear_master(struct control *control)
         serve(control);
     else if (kind == CHANNEL_RETIRE)
         drain(control, "the master says so");
+    else if (kind == CHANNEL_LOG_LEVEL && log_level_parse(text) >= 0)
+        log_set_level(log_level_parse(text));
     else if (kind == CHANNEL_CLOSED)
         drain(control, "the master is gone");
     else if (kind == CHANNEL_STOP)

@@ -33,6 +33,7 @@ struct worker_setup {
     json_t *service;
     const struct listener_set *listeners;
     const struct scoreboard *board;
+    unsigned generation;
     size_t index; /* of the worker, from 0 */
     size_t part;  /* of the scoreboard */
     int channel;

@@ -390,7 +390,8 @@ START_TEST(test_installed_file)
     ck_assert_str_eq(config->handlers[0].name, "store");
     for (const struct config_key *key = config_keys; key->name != NULL; key++)
         ck_assert_msg(config_is_set(config, key->name) || strncmp(key->name, "service.", 8) == 0 ||
-                          strcmp(key->name, "workers.processes") == 0,
+                          strcmp(key->name, "workers.processes") == 0 ||
+                          strcmp(key->name, "control.socket") == 0,
                       "etc/doipd.conf lacks %s", key->name);
     config_free(&config);
     config_free(&none);

@@ -34,7 +34,7 @@ static void
 setup(void)
 {
     log_setup(LOG_LEVEL_ERROR, false, false, true);
-    ck_assert(scoreboard_init(&board, 1, MOST));
+    ck_assert(scoreboard_init(&board, 1, MOST, 1));
     ck_assert(pool_init(&pool, MOST, 1000, scoreboard_worker(&board, 0)));
 }
 

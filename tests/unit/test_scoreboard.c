@@ -4,13 +4,14 @@
  */
 #include "unit.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <string.h>
 
 #include "doipd/clock.h"
 #include "doipd/scoreboard.h"
 
-enum { WORKERS = 3, THREADS = 4 };
+enum { WORKERS = 3, THREADS = 4, PLACES = 5 };
 
 static struct scoreboard board;
 static struct score_worker *worker;
@@ -18,7 +19,7 @@ static struct score_worker *worker;
 static void
 setup(void)
 {
-    ck_assert(scoreboard_init(&board, WORKERS, THREADS));
+    ck_assert(scoreboard_init(&board, WORKERS, THREADS, PLACES));
     worker = scoreboard_worker(&board, 1);
 }
 
@@ -128,6 +129,63 @@ START_TEST(nothing_in_it_is_trusted)
 }
 END_TEST
 
+/* Who is connected: places are given out, shown, given back and given out again, and there is an end to them. */
+START_TEST(connections_have_places)
+{
+    struct score_connection *places[PLACES];
+    struct score_seen seen;
+    char address[32];
+
+    ck_assert_uint_eq(scoreboard_places(&board, 1), 0);
+    for (int i = 0; i < PLACES; i++) {
+        snprintf(address, sizeof address, "192.0.2.%d:7", i);
+        places[i] = score_connection_take(&board, 1, address, 100 + i);
+        ck_assert_ptr_nonnull(places[i]);
+    }
+    ck_assert_ptr_null(score_connection_take(&board, 1, "x", 0));
+    score_connection_phase(NULL, SCORE_IDLE, 0);
+    score_connection_count(NULL, "", 0, 0, 0);
+    score_connection_give_back(&board, 1, NULL);
+    score_connection_phase(places[3], SCORE_RUNNING, 200);
+    score_connection_count(places[3], "20.500/alice", 7, 8, 9);
+    ck_assert_uint_eq(scoreboard_places(&board, 1), PLACES);
+    ck_assert(scoreboard_connection(&board, 1, 3, &seen));
+    ck_assert_str_eq(seen.address, "192.0.2.3:7");
+    ck_assert_str_eq(seen.client, "20.500/alice");
+    ck_assert_str_eq(score_phase_name(seen.phase), "running");
+    ck_assert(seen.connected == 103 && seen.changed == 200);
+    ck_assert(seen.requests == 7 && seen.bytes_in == 8 && seen.bytes_out == 9);
+    score_connection_give_back(&board, 1, places[3]);
+    score_connection_give_back(&board, 1, places[1]);
+    ck_assert(!scoreboard_connection(&board, 1, 3, &seen));
+    ck_assert_ptr_eq(score_connection_take(&board, 1, "b", 1), places[1]);
+    ck_assert_ptr_eq(score_connection_take(&board, 1, "c", 1), places[3]);
+    ck_assert(scoreboard_connection(&board, 1, 3, &seen));
+    ck_assert_str_eq(seen.client, "");
+    ck_assert_uint_eq(seen.requests, 0);
+    ck_assert_uint_eq(scoreboard_places(&board, 0) + scoreboard_places(&board, 2), 0);
+    scoreboard_clear(&board, 1);
+    ck_assert_uint_eq(scoreboard_places(&board, 1), 0);
+    ck_assert_ptr_eq(score_connection_take(&board, 1, "d", 1), places[0]);
+}
+END_TEST
+
+START_TEST(nothing_in_a_place_is_trusted)
+{
+    struct score_seen seen;
+
+    ck_assert_ptr_nonnull(score_connection_take(&board, 1, "x", 1));
+    memset(board.connections, 0xff, board.connections_size);
+    atomic_store(&worker->places_used, UINT_MAX);
+    ck_assert_uint_eq(scoreboard_places(&board, 1), PLACES);
+    ck_assert_int_eq(scoreboard_phase(&board, 1, 0), SCORE_FREE);
+    atomic_store(&board.connections[PLACES].phase, SCORE_IDLE);
+    ck_assert(scoreboard_connection(&board, 1, 0, &seen));
+    ck_assert_uint_eq(strlen(seen.address), SCORE_ADDRESS - 1);
+    ck_assert_uint_eq(strlen(seen.client), SCORE_CLIENT - 1);
+}
+END_TEST
+
 static void
 serve(size_t number, int connections)
 {
@@ -195,6 +253,8 @@ suite(void)
     tcase_add_test(tests, lengths);
     tcase_add_test(tests, whose_fault);
     tcase_add_test(tests, nothing_in_it_is_trusted);
+    tcase_add_test(tests, connections_have_places);
+    tcase_add_test(tests, nothing_in_a_place_is_trusted);
     tcase_add_test(tests, shares);
     tcase_add_test(tests, reading_beside_a_writer);
     suite_add_tcase(suite, tests);
