@@ -69,7 +69,7 @@ accept_failed(struct acceptor *acceptor, int error)
     case ETIMEDOUT:
         return;
     default:
-        log_error("can't accept on %s: %s; trying again in %d ms", acceptor->text, strerror(error), PAUSE_RESOURCES_MS);
+        log_error(ACCEPT_FAILED, "can't accept on %s: %s; trying again in %d ms", acceptor->text, strerror(error), PAUSE_RESOURCES_MS);
         pause_for(acceptor, PAUSE_RESOURCES_MS);
     }
 }
@@ -84,7 +84,7 @@ accepted(struct acceptor *acceptor, int fd, const struct sockaddr_storage *from,
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
     connection_start(worker, fd, (const struct sockaddr *)from, length);
     if (atomic_load(&worker->count) >= worker->config->workers.connections) {
-        log_warning("workers.connections = %d is reached: accepting again when some have gone",
+        log_warning(CONNECTIONS_FULL, "workers.connections = %d is reached: accepting again when some have gone",
                     worker->config->workers.connections);
         pause_for(acceptor, PAUSE_FULL_MS);
     } else if (scoreboard_above_share(worker->setup->board, worker->setup->part)) {

@@ -89,6 +89,6 @@ background_tell(const char *reason)
     if (ready_pipe < 0)
         return;
     if (write(ready_pipe, text, strlen(text)) < 0)
-        log_error("can't tell whoever started this: %s", strerror(errno));
+        log_error(START_FAILED, "can't tell whoever started this: %s", strerror(errno));
     background_forget();
 }

@@ -85,7 +85,7 @@ spawn_failed(struct generation *generation, struct child *child, int64_t now, co
     if (generation->state == GENERATION_STARTING)
         snprintf(generation->failure, sizeof generation->failure, "can't start worker %zu: %s: %s", child->number, call, why);
     else
-        log_error("can't start worker %zu: %s: %s", child->number, call, why);
+        log_error(WORKER_START_FAILED, "can't start worker %zu: %s: %s", child->number, call, why);
     schedule(child, now);
 }
 
@@ -177,7 +177,7 @@ leaving(struct generation *generation, struct child *child, int64_t now)
 static void
 ready(const struct generation *generation, struct child *child)
 {
-    log_debug("worker %zu (pid %d) is ready", child->number, (int)child->pid);
+    log_debug(WORKER_READY, "worker %zu (pid %d) is ready", child->number, (int)child->pid);
     if (child->state != CHILD_STARTING)
         return;
     child->state = CHILD_READY;
@@ -199,7 +199,7 @@ hear_failure(struct generation *generation, const struct child *child, const cha
     if (generation->state == GENERATION_STARTING)
         snprintf(generation->failure, sizeof generation->failure, "%s", text);
     else if (generation->state == GENERATION_SERVING)
-        log_error("worker %zu can't start: %s", child->number, text);
+        log_error(WORKER_START_FAILED, "worker %zu can't start: %s", child->number, text);
 }
 
 void
@@ -261,7 +261,7 @@ log_death(const struct generation *generation, const struct child *child, int st
 
     describe_end(status, how, sizeof how);
     scoreboard_describe(&generation->board, child->part, doing, sizeof doing);
-    log_error("worker %zu (pid %d) %s%s%s", child->number, (int)child->pid, how,
+    log_error(WORKER_DIED, "worker %zu (pid %d) %s%s%s", child->number, (int)child->pid, how,
               doing[0] != '\0' ? " " : "", doing);
 }
 
@@ -294,7 +294,7 @@ generation_reaped(struct generation *generation, struct child *child, int status
     if (now - child->started >= LIVED_LONG_MS)
         child->delay = 0;
     if (serves && generation->state == GENERATION_SERVING && child->delay > 0)
-        log_warning("worker %zu keeps dying: the next one starts in %lld ms", child->number, (long long)child->delay);
+        log_warning(WORKER_KEEPS_DYING, "worker %zu keeps dying: the next one starts in %lld ms", child->number, (long long)child->delay);
     schedule(child, now);
     scoreboard_clear(&generation->board, child->part);
     child->state = CHILD_NONE;
@@ -335,7 +335,7 @@ generation_enforce(struct generation *generation, int64_t now)
 
         if (child->state != CHILD_RETIRING || child->kill_at > now)
             continue;
-        log_warning("worker %zu (pid %d) does not end: killing it", child->number, (int)child->pid);
+        log_warning(WORKER_KILLED, "worker %zu (pid %d) does not end: killing it", child->number, (int)child->pid);
         kill(child->pid, SIGKILL);
         child->kill_at = now + KILL_AFTER_MS;
     }

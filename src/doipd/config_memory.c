@@ -15,7 +15,7 @@ static void *
 must(void *memory)
 {
     if (memory == NULL) {
-        log_error("out of memory while reading the configuration");
+        log_error(NO_MEMORY, "out of memory while reading the configuration");
         abort();
     }
     return memory;

@@ -110,7 +110,7 @@ connection_start(struct worker *worker, int fd, const struct sockaddr *from, soc
     struct connection *connection = calloc(1, sizeof *connection);
 
     if (connection == NULL) {
-        log_error("no memory for a connection");
+        log_error(NO_MEMORY, "no memory for a connection");
         close(fd);
         return;
     }
@@ -120,7 +120,7 @@ connection_start(struct worker *worker, int fd, const struct sockaddr *from, soc
     set_address(connection, from, length);
     connection->stream = doip_tls_server(worker->setup->tls, fd);
     if (connection->stream == NULL) {
-        log_error("no memory for a connection");
+        log_error(NO_MEMORY, "no memory for a connection");
         free(connection);
         return;
     }
@@ -170,7 +170,7 @@ connection_park(struct connection *connection, int wants, int64_t wait_ms)
     connection->waits_for_peer = !writes && connection->phase != PHASE_HANDSHAKE;
     connection->armed = true;
     if (epoll_ctl(epoll, how, fd, &event) < 0) {
-        log_error("can't wait for a connection: out of memory for epoll");
+        log_error(NO_MEMORY, "can't wait for a connection: out of memory for epoll");
         connection_close(connection, METRICS_CLOSED_RESOURCES);
         return;
     }

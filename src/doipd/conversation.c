@@ -51,7 +51,7 @@ park(struct connection *connection, int wants, int64_t ms)
 static enum step
 break_off(struct connection *connection, enum metrics_counter cause, const char *when, const char *why)
 {
-    log_info("%s: connection ended %s: %s", connection->address, when, why);
+    log_info(CONNECTION_ENDED, "%s: connection ended %s: %s", connection->address, when, why);
     connection_close(connection, cause);
     return STEP_LEFT;
 }

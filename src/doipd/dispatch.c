@@ -85,7 +85,7 @@ ask_handlers(struct worker *worker, enum operation operation, doip_request *requ
         if (result != DOIP_DECLINED)
             return result;
         if (doip_request_touched(request)) {
-            log_error("handler %s declined %s after it had read or written", handler->name,
+            log_error(HANDLER_MISBEHAVED, "handler %s declined %s after it had read or written", handler->name,
                       doip_request_operation(request));
             return DOIP_FAILED;
         }

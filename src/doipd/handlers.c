@@ -184,7 +184,7 @@ load_unnamed(const struct load *load, struct handler_set *set)
     bool good = true;
 
     if (count < 0 && errno == ENOENT) {
-        log_warning("handlers_directory %s does not exist: no handler is loaded from it", load->config->handlers_directory);
+        log_warning(HANDLERS_MISSING, "handlers_directory %s does not exist: no handler is loaded from it", load->config->handlers_directory);
         return true;
     }
     if (count < 0)

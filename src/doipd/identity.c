@@ -114,7 +114,7 @@ kept_pair(const struct config *config, bool may_make, EVP_PKEY **key, X509 **cer
     if (may_make && !store_pair(config, *key, *certificate, reason, size))
         return false;
     if (may_make)
-        log_notice("made a self-signed certificate for %s in %s/tls/service.pem", config->service.id,
+        log_notice(CERTIFICATE_MADE, "made a self-signed certificate for %s in %s/tls/service.pem", config->service.id,
                    config->state_directory);
     return true;
 }
@@ -125,7 +125,7 @@ check_name(const struct config *config, const X509 *certificate)
     char *name = doip_certificate_identity(certificate);
 
     if (name == NULL || strcmp(name, config->service.id) != 0)
-        log_warning("the kept certificate names %s, the service is %s: remove %s/tls/service.pem to have a new one made",
+        log_warning(CERTIFICATE_NAME, "the kept certificate names %s, the service is %s: remove %s/tls/service.pem to have a new one made",
                     name != NULL ? name : "nobody", config->service.id, config->state_directory);
     free(name);
 }

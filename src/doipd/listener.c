@@ -94,7 +94,7 @@ listener_set_open(struct listener_set *set, const struct config *config, const s
         if (fd < 0)
             fd = old == NULL ? open_patiently(listen_on) : open_socket(listen_on);
         if (fd < 0 && is_missing_ipv6(listen_on, errno) && config->listen_count > 1) {
-            log_warning("not listening on %s: this host has no IPv6", listen_on->text);
+            log_warning(ADDRESS_UNUSABLE, "not listening on %s: this host has no IPv6", listen_on->text);
             continue;
         }
         if (fd < 0) {

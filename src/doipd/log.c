@@ -1,27 +1,22 @@
 /*
  * The log: see log.h. Each process has its own state, set up before it has threads; every call
- * may come from any thread. A line is built on the stack and leaves in one write(2); what can't
- * be written is dropped, so that a full or closed pipe never holds or ends the process.
+ * may come from any thread. A line is built on the stack and leaves whole (log_sink.c); what can't
+ * be written is dropped and counted.
  */
 #include "log.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "log_line.h"
+#include "log_sink.h"
+#include "metrics.h"
 
 /* Most bytes of a message and of an access line's fields, escaped: together they fit in a line. */
 enum { MESSAGE_MAX = 3072, PROCESS_MAX = 64, ID_MAX = 800, WORD_MAX = 300, REASON_MAX = 600 };
@@ -35,21 +30,24 @@ static const struct {
     [LOG_LEVEL_DEBUG] = {"debug", LOG_DEBUG},
 };
 
-enum sink { SINK_FILE, SINK_PIPE, SINK_SOCKET, SINK_SYSLOG };
+/* The journal's ids of messages have this in common; the kind's number is the end. */
+#define MESSAGE_ID "5d1a0e6c0f2b4c0e9d3e7a41b8c6"
+
+static const struct {
+    unsigned number;
+    const char *word;
+} kinds[LOG_KIND_COUNT] = {
+#define X(name, number_, word_) [LOG_KIND_##name] = {.number = number_, .word = word_},
+    LOG_KINDS(X)
+#undef X
+};
 
 static struct {
     atomic_int level; /* may change while threads log */
     bool json;
     bool access;
-    bool journal; /* stderr is the journal's */
-    enum sink sink;
-    int fd;
     char process[PROCESS_MAX];
-} state = {.level = LOG_LEVEL_INFO,
-           .access = true,
-           .sink = SINK_PIPE,
-           .fd = STDERR_FILENO,
-           .process = "master"};
+} state = {.level = LOG_LEVEL_INFO, .access = true, .process = "master"};
 
 int
 log_level_parse(const char *name)
@@ -64,45 +62,6 @@ const char *
 log_level_name(int level)
 {
     return level >= 0 && level <= LOG_LEVEL_DEBUG ? levels[level].name : "unknown";
-}
-
-/* sd-daemon(3): JOURNAL_STREAM names the device and inode of a stream that goes to the journal. */
-static bool
-is_journal(const struct stat *status)
-{
-    const char *stream = getenv("JOURNAL_STREAM");
-    uintmax_t device;
-    uintmax_t inode;
-
-    return stream != NULL && sscanf(stream, "%ju:%ju", &device, &inode) == 2 &&
-           status->st_dev == device && status->st_ino == inode;
-}
-
-/*
- * stderr as a pipe is opened anew: a description of our own can be non-blocking without making
- * it so for whoever shares stderr.
- */
-static int
-open_pipe(void)
-{
-    int fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-
-    return fd < 0 ? STDERR_FILENO : fd;
-}
-
-static void
-setup_stderr(void)
-{
-    struct stat status = {0};
-
-    if (fstat(STDERR_FILENO, &status) != 0)
-        return;
-    state.journal = is_journal(&status);
-    state.sink = S_ISFIFO(status.st_mode)   ? SINK_PIPE
-                 : S_ISSOCK(status.st_mode) ? SINK_SOCKET
-                                            : SINK_FILE;
-    if (state.sink == SINK_PIPE)
-        state.fd = open_pipe();
 }
 
 void
@@ -128,18 +87,8 @@ log_change(int level, bool json, bool access)
 void
 log_setup(int level, bool json, bool access, bool to_stderr)
 {
-    if (state.fd != STDERR_FILENO)
-        close(state.fd);
     log_change(level, json, access);
-    state.journal = false;
-    state.sink = SINK_PIPE;
-    state.fd = STDERR_FILENO;
-    if (to_stderr) {
-        setup_stderr();
-        return;
-    }
-    state.sink = SINK_SYSLOG;
-    openlog("doipd", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+    log_sink_setup(to_stderr);
 }
 
 void
@@ -148,59 +97,14 @@ log_set_process(const char *process)
     snprintf(state.process, sizeof(state.process), "%s", process);
 }
 
-/* A blocking descriptor (what stderr is before log_setup(), or where it can't be opened anew)
- * is given a short time to take the line. */
-static bool
-takes_more(void)
-{
-    struct pollfd wait = {.fd = state.fd, .events = POLLOUT};
-
-    return poll(&wait, 1, 100) == 1;
-}
-
-/* write(2), without the SIGPIPE of a pipe that nobody reads. */
-static void
-write_pipe(const char *data, size_t size)
-{
-    static const struct timespec at_once = {0, 0};
-    sigset_t pipe_signal;
-    sigset_t pending;
-    sigset_t before;
-
-    if (state.fd == STDERR_FILENO && !takes_more())
-        return;
-    sigemptyset(&pipe_signal);
-    sigaddset(&pipe_signal, SIGPIPE);
-    sigpending(&pending);
-    pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
-    if (write(state.fd, data, size) < 0 && errno == EPIPE && sigismember(&pending, SIGPIPE) == 0)
-        sigtimedwait(&pipe_signal, NULL, &at_once);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-}
-
 /* Sends a finished line; errno stays as it was, for callers who log on their way. */
 static void
-emit(struct log_line *line, int level)
+emit(struct log_line *line, const struct log_line *fields, int level)
 {
     int saved = errno;
-    ssize_t ignored = 0;
 
-    line->data[line->used] = '\n';
-    switch (state.sink) {
-    case SINK_SYSLOG:
-        syslog(levels[level].priority, "%.*s", (int)line->used, line->data);
-        break;
-    case SINK_SOCKET:
-        ignored = send(state.fd, line->data, line->used + 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-        break;
-    case SINK_PIPE:
-        write_pipe(line->data, line->used + 1);
-        break;
-    case SINK_FILE:
-        ignored = write(state.fd, line->data, line->used + 1);
-        break;
-    }
-    (void)ignored;
+    if (!log_sink_put(line, fields, levels[level].priority))
+        metrics_count(METRICS_LOG_DROPPED);
     errno = saved;
 }
 
@@ -223,7 +127,7 @@ add_time(struct log_line *line)
 static void
 begin_text(struct log_line *line, int level)
 {
-    if (state.sink != SINK_SYSLOG && !state.journal) {
+    if (log_sink_wants_time()) {
         add_time(line);
         log_line_number(line, " doipd[", (uint64_t)getpid());
         log_line_add(line, "] ");
@@ -245,25 +149,71 @@ begin_json(struct log_line *line, int level)
     log_line_number(line, ",\"pid\":", (uint64_t)getpid());
 }
 
+/* What every entry in the journal has; the line is its MESSAGE, always as text, without what stands in fields. */
+static void
+begin_fields(struct log_line *fields, int level, enum log_kind kind)
+{
+    char id[8];
+
+    snprintf(id, sizeof(id), "%04x\n", kinds[kind].number & 0xffff);
+    fields->used = 0;
+    log_line_number(fields, "PRIORITY=", (uint64_t)levels[level].priority);
+    log_line_add(fields, "\nSYSLOG_IDENTIFIER=doipd\nDOIPD_PROCESS=");
+    log_line_add(fields, state.process);
+    log_line_add(fields, "\nDOIPD_KIND=");
+    log_line_add(fields, kinds[kind].word);
+    log_line_add(fields, "\nMESSAGE_ID=" MESSAGE_ID);
+    log_line_add(fields, id);
+}
+
+static bool
+is_json(void)
+{
+    return state.json && !log_sink_takes_fields();
+}
+
 static void
 begin(struct log_line *line, int level)
 {
     line->used = 0;
-    if (state.journal) {
+    if (log_sink_takes_fields()) {
+        log_line_add(line, state.process);
+        log_line_add(line, ": ");
+        return;
+    }
+    if (log_sink_wants_level()) {
         log_line_number(line, "<", (uint64_t)levels[level].priority);
         log_line_add(line, ">");
     }
-    if (state.json)
+    if (is_json())
         begin_json(line, level);
     else
         begin_text(line, level);
 }
 
+static void
+add_message(struct log_line *line, enum log_kind kind, const char *message)
+{
+    if (is_json()) {
+        log_line_json(line, "kind", kinds[kind].word, WORD_MAX);
+        log_line_json(line, "message", message, MESSAGE_MAX);
+        log_line_add(line, "}");
+        return;
+    }
+    log_line_escaped(line, message, LOG_ESCAPE_TEXT, MESSAGE_MAX);
+    if (log_sink_takes_fields())
+        return;
+    log_line_add(line, " [");
+    log_line_add(line, kinds[kind].word);
+    log_line_add(line, "]");
+}
+
 void
-log_write(int level, const char *format, ...)
+log_write(int level, enum log_kind kind, const char *format, ...)
 {
     char message[MESSAGE_MAX];
     struct log_line line;
+    struct log_line fields;
     va_list arguments;
 
     if (level < 0 || level > LOG_LEVEL_DEBUG || !is_wanted(level))
@@ -273,37 +223,34 @@ log_write(int level, const char *format, ...)
         snprintf(message, sizeof(message), "%s", format);
     va_end(arguments);
     begin(&line, level);
-    if (state.json) {
-        log_line_json(&line, "message", message, MESSAGE_MAX);
-        log_line_add(&line, "}");
-    } else {
-        log_line_escaped(&line, message, LOG_ESCAPE_TEXT, MESSAGE_MAX);
-    }
-    emit(&line, level);
+    add_message(&line, kind, message);
+    if (log_sink_takes_fields())
+        begin_fields(&fields, level, kind);
+    emit(&line, &fields, level);
 }
 
 /* The fields of an access line, each listed once. */
-#define STRINGS(X)                      \
-    X(peer, "peer", WORD_MAX)           \
-    X(client, "client", WORD_MAX)       \
-    X(operation, "operation", WORD_MAX) \
-    X(target, "target", ID_MAX)         \
-    X(status, "status", WORD_MAX)       \
-    X(message, "reason", REASON_MAX)    \
-    X(tls, "tls", WORD_MAX)
-#define NUMBERS(X) \
-    X(bytes_in)    \
-    X(bytes_out)   \
-    X(number)
+#define STRINGS(X)                                   \
+    X(peer, "peer", "PEER", WORD_MAX)                \
+    X(client, "client", "CLIENT", WORD_MAX)          \
+    X(operation, "operation", "OPERATION", WORD_MAX) \
+    X(target, "target", "TARGET", ID_MAX)            \
+    X(status, "status", "STATUS", WORD_MAX)          \
+    X(message, "reason", "REASON", REASON_MAX)       \
+    X(tls, "tls", "TLS", WORD_MAX)
+#define NUMBERS(X)            \
+    X(bytes_in, "BYTES_IN")   \
+    X(bytes_out, "BYTES_OUT") \
+    X(number, "NUMBER")
 
 static void
 access_text(struct log_line *line, const struct log_access *access)
 {
     log_line_add(line, "access");
-#define X(member, name, most) log_line_field(line, name, access->member, most);
+#define X(member, name, field, most) log_line_field(line, name, access->member, most);
     STRINGS(X)
 #undef X
-#define X(member) log_line_number(line, " " #member "=", access->member);
+#define X(member, field) log_line_number(line, " " #member "=", access->member);
     NUMBERS(X)
 #undef X
     log_line_number(line, " microseconds=", (uint64_t)access->microseconds);
@@ -312,28 +259,58 @@ access_text(struct log_line *line, const struct log_access *access)
 static void
 access_json(struct log_line *line, const struct log_access *access)
 {
+    log_line_json(line, "kind", kinds[LOG_KIND_ACCESS].word, WORD_MAX);
     log_line_json(line, "message", "access", WORD_MAX);
-#define X(member, name, most) log_line_json(line, name, access->member, most);
+#define X(member, name, field, most) log_line_json(line, name, access->member, most);
     STRINGS(X)
 #undef X
-#define X(member) log_line_number(line, ",\"" #member "\":", access->member);
+#define X(member, field) log_line_number(line, ",\"" #member "\":", access->member);
     NUMBERS(X)
 #undef X
     log_line_number(line, ",\"microseconds\":", (uint64_t)access->microseconds);
     log_line_add(line, "}");
 }
 
+static void
+add_field(struct log_line *fields, const char *name, const char *text, size_t most)
+{
+    if (text == NULL || text[0] == '\0')
+        return;
+    log_line_add(fields, name);
+    log_line_escaped(fields, text, LOG_ESCAPE_TEXT, most);
+    log_line_add(fields, "\n");
+}
+
+/* The numbers first: they always fit. */
+static void
+access_fields(struct log_line *fields, const struct log_access *access)
+{
+    begin_fields(fields, LOG_LEVEL_INFO, LOG_KIND_ACCESS);
+#define X(member, field) \
+    log_line_number(fields, "DOIPD_" field "=", access->member), log_line_add(fields, "\n");
+    NUMBERS(X)
+#undef X
+    log_line_number(fields, "DOIPD_MICROSECONDS=", (uint64_t)access->microseconds);
+    log_line_add(fields, "\n");
+#define X(member, name, field, most) add_field(fields, "DOIPD_" field "=", access->member, most);
+    STRINGS(X)
+#undef X
+}
+
 void
 log_access(const struct log_access *access)
 {
     struct log_line line;
+    struct log_line fields = {.used = 0};
 
     if (!state.access || !is_wanted(LOG_LEVEL_INFO))
         return;
     begin(&line, LOG_LEVEL_INFO);
-    if (state.json)
+    if (is_json())
         access_json(&line, access);
     else
         access_text(&line, access);
-    emit(&line, LOG_LEVEL_INFO);
+    if (log_sink_takes_fields())
+        access_fields(&fields, access);
+    emit(&line, &fields, LOG_LEVEL_INFO);
 }

@@ -1,5 +1,5 @@
 /*
- * The log: messages with a level, and one access line per request; to stderr (-f) or syslog, as text or JSON. Each process has its own
+ * The log: messages with a level and a kind, and one access line per request; to stderr (-f), which may be the journal, or syslog, as text or JSON. Each process has its own
  * state, inherited by fork; every call is thread-safe, writes one whole line with one write(2), and never blocks for long. What peers sent is
  * escaped: control characters never reach the log.
  */
@@ -9,7 +9,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+#include "log_kinds.h"
+
+enum log_level {
+    LOG_LEVEL_ERROR,
+    LOG_LEVEL_WARNING,
+    LOG_LEVEL_NOTICE,
+    LOG_LEVEL_INFO,
+    LOG_LEVEL_DEBUG
+};
 
 /* The level of that name, -1 for none ("error", "warning", "notice", "info", "debug"). */
 int log_level_parse(const char *name);
@@ -24,12 +32,14 @@ void log_change(int level, bool json, bool access);
 /* Sets the level alone, at any time: for all threads from now on. */
 void log_set_level(int level);
 
-void log_write(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
-#define log_error(...) log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
-#define log_warning(...) log_write(LOG_LEVEL_WARNING, __VA_ARGS__)
-#define log_notice(...) log_write(LOG_LEVEL_NOTICE, __VA_ARGS__)
-#define log_info(...) log_write(LOG_LEVEL_INFO, __VA_ARGS__)
-#define log_debug(...) log_write(LOG_LEVEL_DEBUG, __VA_ARGS__)
+/* log_error(WORKER_DIED, "worker %d ...", number): the kind is one of log_kinds.h. */
+void log_write(int level, enum log_kind kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+#define log_error(kind, ...) log_write(LOG_LEVEL_ERROR, LOG_KIND_##kind, __VA_ARGS__)
+#define log_warning(kind, ...) log_write(LOG_LEVEL_WARNING, LOG_KIND_##kind, __VA_ARGS__)
+#define log_notice(kind, ...) log_write(LOG_LEVEL_NOTICE, LOG_KIND_##kind, __VA_ARGS__)
+#define log_info(kind, ...) log_write(LOG_LEVEL_INFO, LOG_KIND_##kind, __VA_ARGS__)
+#define log_debug(kind, ...) log_write(LOG_LEVEL_DEBUG, LOG_KIND_##kind, __VA_ARGS__)
 
 /* One request, for the access log. Strings may be NULL. */
 struct log_access {

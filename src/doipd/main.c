@@ -17,7 +17,7 @@ static void
 tell_on_stderr(const char *reason)
 {
     if (reason != NULL)
-        log_error("can't start: %s", reason);
+        log_error(START_FAILED, "can't start: %s", reason);
 }
 
 static int

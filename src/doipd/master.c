@@ -59,18 +59,18 @@ warn(const struct generation *generation)
     const struct config *config = generation->config;
 
     if (config->service.id_assumed)
-        log_warning("service.id is not configured: serving as %s", config->service.id);
+        log_warning(SERVICE_ID_ASSUMED, "service.id is not configured: serving as %s", config->service.id);
     if (generation->account.stand_in)
-        log_warning("there is no user %s: the workers run as %s; make one (adduser --system --group %s), or set `user`",
+        log_warning(USER_MISSING, "there is no user %s: the workers run as %s; make one (adduser --system --group %s), or set `user`",
                     config->user, generation->account.name, config->user);
     if (generation->started_by_root && generation->account.uid == 0)
-        log_warning("the workers run as root: set `user` to an account of their own");
+        log_warning(WORKERS_ARE_ROOT, "the workers run as root: set `user` to an account of their own");
 }
 
 static void
 refuse_reload(struct master *master, const char *reason)
 {
-    log_error("reload refused, nothing has changed: %s", reason);
+    log_error(RELOAD_REFUSED, "reload refused, nothing has changed: %s", reason);
     metrics_count(METRICS_RELOADS_REFUSED);
     control_reload_ends(master->control, reason, NULL);
 }
@@ -114,7 +114,7 @@ use_control(struct master *master, const struct config *config)
     else
         control_move(master->control, config, reason, sizeof reason);
     if (reason[0] != '\0')
-        log_warning("doipctl can't reach this service%s: %s", master->control != NULL ? " at its new place" : "", reason);
+        log_warning(CONTROL_UNREACHABLE, "doipctl can't reach this service%s: %s", master->control != NULL ? " at its new place" : "", reason);
 }
 
 static void
@@ -124,7 +124,7 @@ tell_reloaded(struct master *master)
 
     snprintf(text, sizeof text, "reloaded: generation %u serves with %zu workers", master->serving->number,
              master->serving->count);
-    log_notice("%s", text);
+    log_notice(RELOADED, "%s", text);
     metrics_count(METRICS_RELOADS_DONE);
     control_reload_ends(master->control, NULL, text);
 }
@@ -145,7 +145,7 @@ promote(struct master *master)
         return;
     }
     for (size_t i = 0; i < fresh->listeners.count; i++)
-        log_notice("serving %s on %s", fresh->config->service.id, fresh->listeners.items[i].text);
+        log_notice(SERVING, "serving %s on %s", fresh->config->service.id, fresh->listeners.items[i].text);
     master->tell(NULL);
 }
 
@@ -193,7 +193,7 @@ free_ended(struct master *master)
             continue;
         }
         *link = at->next;
-        log_debug("generation %u has ended", at->number);
+        log_debug(GENERATION_ENDED, "generation %u has ended", at->number);
         generation_free(&at);
     }
 }
@@ -208,7 +208,7 @@ end(struct master *master, bool at_once)
     master->asked = true;
     at_once = at_once || master->ending != ENDING_NOT; /* asked twice */
     if (master->ending == ENDING_NOT)
-        log_notice("%s", at_once ? "stopping" : "stopping when the connections are done");
+        log_notice(STOPPING, "%s", at_once ? "stopping" : "stopping when the connections are done");
     master->ending = at_once ? ENDING_AT_ONCE : ENDING_DRAIN;
     master->reload_wanted = false;
     control_reload_begins(master->control);
@@ -365,7 +365,7 @@ keep_time(struct master *master)
     look_at_rate(master, now);
     if (now >= master->turn_tickets_at) {
         if (!tickets_turn())
-            log_error("no random bytes for new TLS ticket keys: the old ones go on");
+            log_error(TICKET_KEYS_KEPT, "no random bytes for new TLS ticket keys: the old ones go on");
         master->turn_tickets_at = now + (int64_t)TICKETS_PERIOD * 1000;
     }
 }
@@ -412,7 +412,7 @@ master_run(const struct config_source *source, bool foreground, void (*tell)(con
     if (master.failure[0] != '\0')
         tell(master.failure);
     else
-        log_notice("stopped");
+        log_notice(STOPPED, "stopped");
     control_close(&master.control);
     return master.failure[0] != '\0' && !master.asked ? EXIT_BAD : EXIT_GOOD;
 }

@@ -288,7 +288,7 @@ complain(struct pool *pool, int error)
     if (now < pool->complain_at)
         return;
     pool->complain_at = now + COMPLAIN_MS;
-    log_warning("can't start a thread: %s; going on with %d", strerror(error), pool->total);
+    log_warning(THREAD_FAILED, "can't start a thread: %s; going on with %d", strerror(error), pool->total);
 }
 
 /* With the lock held. */

@@ -88,7 +88,7 @@ raise_descriptors(const struct config *config)
     if (limit.rlim_cur > limit.rlim_max)
         limit.rlim_cur = limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < want)
-        log_warning("a worker may open %lu files only; workers.connections = %d wants %lu: raise LimitNOFILE",
+        log_warning(DESCRIPTORS_SHORT, "a worker may open %lu files only; workers.connections = %d wants %lu: raise LimitNOFILE",
                     (unsigned long)limit.rlim_cur, config->workers.connections, (unsigned long)want);
 }
 

@@ -90,7 +90,7 @@ make_known(const struct worker_setup *setup, struct handler *handler, size_t pla
                                                                 .generation = setup->generation,
                                                                 .place = (unsigned)place});
     if (setup->index == 0)
-        log_info("handler %s %s loaded%s", handler->name, version,
+        log_info(HANDLER_LOADED, "handler %s %s loaded%s", handler->name, version,
                  safe ? "" : "; it is not thread-safe: its calls run one at a time in each worker");
 }
 
@@ -143,7 +143,7 @@ drain(struct control *control, const char *why)
 
     if (atomic_load(&worker->draining))
         return;
-    log_debug("draining: %s", why);
+    log_debug(WORKER_DRAINING, "draining: %s", why);
     atomic_store(&worker->draining, true);
     acceptors_stop(worker);
     control->drain_until = clock_ms() + (int64_t)worker->config->timeouts.shutdown * 1000;
@@ -198,7 +198,7 @@ overruns(const struct control *control, const struct score_thread *score, int64_
     if (!score_read(score, &report) || now - report.began < (int64_t)most * 1000)
         return false;
     score_describe(&report, doing, sizeof doing);
-    log_error("%s: it has run for %lld s, and timeouts.handler is %d: this worker retires and is replaced", doing,
+    log_error(HANDLER_OVERRAN, "%s: it has run for %lld s, and timeouts.handler is %d: this worker retires and is replaced", doing,
               (long long)(now - report.began) / 1000, most);
     return true;
 }

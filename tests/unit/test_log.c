@@ -12,10 +12,13 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "doipd/log.h"
 #include "doipd/log_line.h"
+#include "doipd/log_sink.h"
+#include "doipd/metrics.h"
 
 static FILE *captured;
 static int saved_stderr = -1;
@@ -29,6 +32,7 @@ setup(void)
     saved_stderr = dup(STDERR_FILENO);
     dup2(fileno(captured), STDERR_FILENO);
     unsetenv("JOURNAL_STREAM");
+    log_sink_use_journal("/no/such/journal");
     log_set_process("worker 3");
 }
 
@@ -97,8 +101,8 @@ START_TEST(test_text)
     char wanted[256];
 
     log_setup(LOG_LEVEL_INFO, false, true, true);
-    log_warning("%s", messages[_i].message);
-    snprintf(wanted, sizeof(wanted), "worker 3: warning: %s\n", messages[_i].text);
+    log_warning(RELOADED, "%s", messages[_i].message);
+    snprintf(wanted, sizeof(wanted), "worker 3: warning: %s [reloaded]\n", messages[_i].text);
     ck_assert_str_eq(after_head(logged()), wanted);
 }
 END_TEST
@@ -123,10 +127,11 @@ text_of(const json_t *value, const char *name)
 START_TEST(test_json)
 {
     log_setup(LOG_LEVEL_INFO, true, true, true);
-    log_error("%s", messages[_i].message);
+    log_error(RELOADED, "%s", messages[_i].message);
     json_t *value = parse_line(logged());
     ck_assert_str_eq(text_of(value, "message"), messages[_i].json);
     ck_assert_str_eq(text_of(value, "level"), "error");
+    ck_assert_str_eq(text_of(value, "kind"), "reloaded");
     ck_assert_str_eq(text_of(value, "process"), "worker 3");
     ck_assert_int_eq(json_integer_value(json_object_get(value, "pid")), getpid());
     ck_assert_uint_eq(strlen(text_of(value, "time")), strlen("2026-11-22T10:00:00.123Z"));
@@ -145,11 +150,11 @@ START_TEST(test_levels)
     ck_assert_int_eq(log_level_parse("loud"), -1);
     ck_assert_int_eq(log_level_parse(""), -1);
     log_setup(LOG_LEVEL_WARNING, false, true, true);
-    log_notice("no");
+    log_notice(RELOADED, "no");
     log_access(&(struct log_access){.peer = "no"});
     ck_assert_str_eq(logged(), "");
-    log_warning("yes");
-    ck_assert_str_eq(after_head(logged()), "worker 3: warning: yes\n");
+    log_warning(RELOADED, "yes");
+    ck_assert_str_eq(after_head(logged()), "worker 3: warning: yes [reloaded]\n");
 }
 END_TEST
 
@@ -223,7 +228,7 @@ START_TEST(test_long)
                 json_decref(parse_line(logged()));
             ck_assert_int_eq(ftruncate(fileno(captured), 0), 0);
             lseek(STDERR_FILENO, 0, SEEK_SET);
-            log_error("%s", much);
+            log_error(RELOADED, "%s", much);
             ck_assert_uint_le(strlen(logged()), LOG_LINE_MAX);
             ck_assert_uint_gt(strlen(logged()), 2500);
             if (json)
@@ -241,17 +246,115 @@ START_TEST(test_journal)
     snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
     setenv("JOURNAL_STREAM", stream, 1);
     log_setup(LOG_LEVEL_INFO, false, true, true);
-    log_warning("x");
+    log_warning(RELOADED, "x");
     log_setup(LOG_LEVEL_INFO, true, true, true);
-    log_error("x");
+    log_error(RELOADED, "x");
     const char *text = logged();
-    ck_assert_msg(strncmp(text, "<4>worker 3: warning: x\n<3>{\"time\":", 35) == 0, "%s", text);
+    ck_assert_msg(strncmp(text, "<4>worker 3: warning: x [reloaded]\n<3>{\"time\":", 46) == 0, "%s",
+                  text);
     setenv("JOURNAL_STREAM", "1:2", 1);
     log_setup(LOG_LEVEL_INFO, false, true, true);
     ck_assert_int_eq(ftruncate(fileno(captured), 0), 0);
     lseek(STDERR_FILENO, 0, SEEK_SET);
-    log_info("y");
-    ck_assert_str_eq(after_head(logged()), "worker 3: info: y\n");
+    log_info(RELOADED, "y");
+    ck_assert_str_eq(after_head(logged()), "worker 3: info: y [reloaded]\n");
+}
+END_TEST
+
+static uint64_t
+dropped(void)
+{
+    static struct metrics_sum sum;
+
+    metrics_add_up(&sum);
+    return sum.counters[METRICS_LOG_DROPPED];
+}
+
+/* The journal, played by the test: the socket, and the next entry that came. */
+static char journal_path[64];
+static int journal;
+
+static void
+play_journal(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    snprintf(journal_path, sizeof(journal_path), "/tmp/doipd-test-journal-%d", (int)getpid());
+    unlink(journal_path);
+    strcpy(address.sun_path, journal_path);
+    ck_assert_int_eq(bind(journal, (struct sockaddr *)&address, sizeof(address)), 0);
+}
+
+static const char *
+next_entry(void)
+{
+    static char entry[16384];
+    ssize_t size = recv(journal, entry, sizeof(entry) - 1, 0);
+
+    ck_assert_int_gt(size, 0);
+    entry[size] = '\0';
+    return entry;
+}
+
+static void
+assert_lines(const char *entry, const char *const *lines)
+{
+    for (; *lines != NULL; lines++)
+        ck_assert_msg(strstr(entry, *lines) != NULL, "%s is not in %s", *lines, entry);
+}
+
+/* The journal may come anew while we run. */
+static const char *
+next_entry_after_restart(void)
+{
+    close(journal);
+    play_journal();
+    log_access(&request);
+    return next_entry();
+}
+
+/* A MESSAGE_ID is one per kind and never changes. */
+START_TEST(test_journal_fields)
+{
+    static const char *const message[] = {"MESSAGE=worker 3: a\\nPRIORITY=0\n",
+                                          "\nPRIORITY=3\n",
+                                          "\nSYSLOG_IDENTIFIER=doipd\n",
+                                          "\nDOIPD_PROCESS=worker 3\n",
+                                          "\nDOIPD_KIND=worker-died\n",
+                                          "\nMESSAGE_ID=5d1a0e6c0f2b4c0e9d3e7a41b8c60403\n",
+                                          NULL};
+    static const char *const access[] = {"MESSAGE=worker 3: access peer=[::1]:40000 client=",
+                                         "\nPRIORITY=6\n",
+                                         "\nDOIPD_KIND=access\n",
+                                         "\nDOIPD_PEER=[::1]:40000\n",
+                                         "\nDOIPD_CLIENT=20.500/alice b\n",
+                                         "\nDOIPD_OPERATION=0.DOIP/Op.Hello\n",
+                                         "\nDOIPD_TARGET=a\"\\\\n\\xff\n",
+                                         "\nDOIPD_STATUS=0.DOIP/Status.104\n",
+                                         "\nDOIPD_BYTES_OUT=9223372036854775807\n",
+                                         "\nDOIPD_NUMBER=7\n",
+                                         "\nDOIPD_MICROSECONDS=1234\n",
+                                         NULL};
+    struct stat status;
+    char stream[64];
+
+    play_journal();
+    ck_assert_int_eq(fstat(STDERR_FILENO, &status), 0);
+    snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
+    setenv("JOURNAL_STREAM", stream, 1);
+    log_sink_use_journal(journal_path);
+    log_setup(LOG_LEVEL_INFO, _i == 1, true, true); /* the format makes no difference */
+    log_error(WORKER_DIED, "a\nPRIORITY=0");
+    assert_lines(next_entry(), message);
+    log_access(&request);
+    assert_lines(next_entry(), access);
+    ck_assert_ptr_null(strstr(next_entry_after_restart(), "DOIPD_REASON"));
+    ck_assert_str_eq(logged(), "");
+    for (int i = 0; i < 5000; i++) /* a full queue drops entries, and holds nobody up */
+        log_access(&request);
+    ck_assert_uint_gt(dropped(), 0);
+    unlink(journal_path);
 }
 END_TEST
 
@@ -268,21 +371,22 @@ START_TEST(test_full_pipe)
     log_setup(LOG_LEVEL_INFO, false, true, true);
     ck_assert_int_eq(fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK, 0);
     for (int i = 0; i < 5000; i++)
-        log_info("line %d of many that nobody reads", i);
+        log_info(RELOADED, "line %d of many that nobody reads", i);
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
     for (ssize_t got; (got = read(ends[0], data, sizeof(data))) > 0;)
         for (ssize_t i = 0; i < got; i++)
             whole += data[i] == '\n';
     ck_assert_uint_gt(whole, 100);
-    log_info("again");
+    ck_assert_uint_eq(dropped(), 5000 - whole);
+    log_info(RELOADED, "again");
     ssize_t got = read(ends[0], data, sizeof(data));
     ck_assert_int_gt(got, 0);
-    ck_assert_ptr_nonnull(memmem(data, (size_t)got, "info: again\n", 12));
+    ck_assert_ptr_nonnull(memmem(data, (size_t)got, "info: again [reloaded]\n", 23));
     close(ends[0]);
     for (int i = 0; i < 3; i++)
-        log_info("to nobody: no SIGPIPE");
+        log_info(RELOADED, "to nobody: no SIGPIPE");
     log_setup(LOG_LEVEL_INFO, false, true, true);
-    log_info("nor when it was closed before");
+    log_info(RELOADED, "nor when it was closed before");
 }
 END_TEST
 
@@ -295,9 +399,9 @@ START_TEST(test_full_socket)
     close(ends[1]);
     log_setup(LOG_LEVEL_INFO, false, true, true);
     for (int i = 0; i < 20000; i++)
-        log_info("line %d of many that nobody reads", i);
+        log_info(RELOADED, "line %d of many that nobody reads", i);
     close(ends[0]);
-    log_info("no SIGPIPE");
+    log_info(RELOADED, "no SIGPIPE");
 }
 END_TEST
 
@@ -305,7 +409,7 @@ static void *
 log_many(void *argument)
 {
     for (int i = 0; i < 100; i++)
-        log_info("%s %d", (const char *)argument, i);
+        log_info(RELOADED, "%s %d", (const char *)argument, i);
     return NULL;
 }
 
@@ -335,8 +439,30 @@ START_TEST(test_keeps_errno)
     log_setup(LOG_LEVEL_INFO, false, true, true);
     close(STDERR_FILENO);
     errno = ENOENT;
-    log_error("nowhere");
+    log_error(RELOADED, "nowhere");
     ck_assert_int_eq(errno, ENOENT);
+}
+END_TEST
+
+/* doipd(8) lists every kind. */
+START_TEST(test_manual)
+{
+    static const char *const words[] = {
+#define X(name, number, word) word,
+        LOG_KINDS(X)
+#undef X
+    };
+    static char page[65536];
+    FILE *file = fopen("man/doipd.8", "r");
+    char item[64];
+
+    ck_assert_ptr_nonnull(file);
+    page[fread(page, 1, sizeof(page) - 1, file)] = '\0';
+    fclose(file);
+    for (size_t i = 0; i < LOG_KIND_COUNT; i++) {
+        snprintf(item, sizeof(item), "\n.It Li %s\n", words[i]);
+        ck_assert_msg(strstr(page, item) != NULL, "doipd.8 lacks %s", words[i]);
+    }
 }
 END_TEST
 
@@ -355,6 +481,8 @@ suite(void)
     tcase_add_test(tests, test_access_json);
     tcase_add_test(tests, test_long);
     tcase_add_test(tests, test_journal);
+    tcase_add_loop_test(tests, test_journal_fields, 0, 2);
+    tcase_add_test(tests, test_manual);
     tcase_add_test(tests, test_full_pipe);
     tcase_add_test(tests, test_full_socket);
     tcase_add_test(tests, test_threads);
