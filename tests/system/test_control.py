@@ -449,3 +449,73 @@ class Counted(Case):
         until(lambda: report(made, "status")["connections"]["open"] == 0, "all connections gone")
         samples = metrics(made)
         self.assertEqual(samples["doipd_connections_total",], sum(n for (name, *_), n in samples.items() if name == "doipd_connections_closed_total"))
+
+
+NAMESPACE = unittest.skipUnless(
+    os.geteuid() == 0 and subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "none", "/run"], stderr=subprocess.DEVNULL).returncode == 0,
+    "no mount namespace can be made here")
+
+
+class Log(Case):
+    def test_each_request_is_an_object_with_all_its_fields(self):
+        made = self.make(settings={"log": {"format": "json"}})
+        with made.connect() as connection:
+            self.ok(connection.request(doip.HELLO, SERVICE))
+            self.status(connection.request(doip.RETRIEVE, 'no/"such"'), doip.UNKNOWN)
+            name = f"{doip.HOST}:{connection.sock.getsockname()[1]}"
+        made.wait_log("Op.Retrieve")
+        lines = [json.loads(line) for line in made.log().splitlines()]
+        first, second = [line for line in lines if line["kind"] == "access" and line["peer"] == name]
+        self.assertEqual(set(first), {"time", "level", "process", "pid", "kind", "message", "peer", "client", "operation", "target", "status",
+                                      "reason", "tls", "bytes_in", "bytes_out", "number", "microseconds"})
+        self.assertEqual((first["operation"], first["status"], first["number"], first["tls"]), (doip.HELLO, doip.OK, 1, "TLSv1.3"))
+        self.assertEqual((second["target"], second["status"], second["number"]), ('no/"such"', doip.UNKNOWN, 2))
+        self.assertIn("There is no object", second["reason"])
+        for name in ("bytes_in", "bytes_out", "microseconds"):
+            self.assertGreater(first[name], 0)
+        self.assertIn("serving", [line["kind"] for line in lines])
+
+    def test_kinds_in_text(self):
+        made = self.make()
+        os.kill(made.workers()[0], signal.SIGKILL)
+        made.wait_log(r"(?m) error: worker \d \(pid \d+\) was killed by signal 9 .*\[worker-died\]$")
+
+    @NAMESPACE
+    def test_the_journal_gets_fields(self):
+        """stderr is the journal's, as JOURNAL_STREAM says, and its socket lies where the system's would."""
+        made = self.make(start=False, settings={"user": "nobody"})
+        folder = made.path("journal")
+        os.mkdir(folder)
+        journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(journal.close)
+        journal.bind(os.path.join(folder, "socket"))
+        os.chmod(os.path.join(folder, "socket"), 0o666)
+        journal.settimeout(20)
+        open(made.log_path, "w").close()
+        status = os.stat(made.log_path)
+        plain = made.command
+        script = (f"mount -t tmpfs none /run && mkdir -p /run/systemd/journal && mount --bind {folder} /run/systemd/journal && "
+                  f"JOURNAL_STREAM={status.st_dev}:{status.st_ino} exec \"$@\"")
+        made.command = lambda *more: ["unshare", "-m", "sh", "-c", script, "sh", *plain(*more)]
+        self.addCleanup(made.stop)
+        made.start()
+        seen = []
+
+        def next_of(kind):
+            while True:
+                entry = dict(line.split("=", 1) for line in journal.recv(65536).decode().splitlines())
+                seen.append(entry)
+                if entry["DOIPD_KIND"] == kind:
+                    return entry
+        self.assertEqual(next_of("serving")["PRIORITY"], "5")
+        self.status(made.request(doip.RETRIEVE, "no/such"), doip.UNKNOWN)
+        while (entry := next_of("access"))["DOIPD_OPERATION"] != doip.RETRIEVE:
+            pass
+        self.assertEqual((entry["DOIPD_STATUS"], entry["DOIPD_TARGET"], entry["DOIPD_NUMBER"], entry["SYSLOG_IDENTIFIER"]),
+                         (doip.UNKNOWN, "no/such", "1", "doipd"))
+        os.kill(made.workers()[0], signal.SIGKILL)
+        entry = next_of("worker-died")
+        self.assertEqual((entry["PRIORITY"], entry["DOIPD_PROCESS"]), ("3", "master"))
+        self.assertRegex(entry["MESSAGE"], r"^master: worker \d \(pid \d+\) was killed by signal 9")
+        self.assertRegex(entry["MESSAGE_ID"], "^[0-9a-f]{32}$")
+        self.assertEqual(made.log(), "", "nothing goes to stderr beside it")

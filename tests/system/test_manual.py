@@ -184,6 +184,8 @@ class Installed(Newcomer):
         for path in LAYOUT:
             self.assertTrue(os.path.exists(os.path.join(self.prefix, path)), f"{path} was not installed")
         self.assertEqual(os.listdir(self.handlers), ["store.so"])
+        said = subprocess.run([os.path.join(self.prefix, "sbin/doipctl"), "-h"], capture_output=True, text=True, timeout=20).stdout
+        self.assertIn(os.path.join(self.prefix, "etc/doipd/doipd.conf"), said)
         self.assertFalse(os.path.exists(os.path.join(self.prefix, "var/lib/doipd")), "the daemon makes it, for its user")
         self.status(made.request("20.EXAMPLE/Greet", SERVICE), doip.DECLINED)
         self.of_the_readme(made)
