@@ -150,7 +150,7 @@ class Asked(SharedCase):
         self.status(self.request(doip.RETRIEVE, "no/such"), doip.UNKNOWN)
         after = calls("store")
         self.assertEqual({name: after[name] - before[name] for name in after}, {"ok": 1, "declined": 0, "error": 1})
-        self.assertRegex(doipctl(self.daemon, "handlers").stdout, r"(?m)^store +\S+ +many +\d+ +0 +\d+ +[0-9.]+ +\* +\*$")
+        self.assertRegex(doipctl(self.daemon, "handlers").stdout, r"(?m)^store +\S+ +many +\d+ +\d+ +\d+ +[0-9.]+ +\* +\*$")
 
     def test_failed_handshakes_are_told_apart(self):
         def handshakes(result):
