@@ -101,6 +101,7 @@ installed_OBJ := $(placed_OBJ:$(B)/%=$(B)/installed/%)
 bench_OBJ := $(call objects,bench/*.c)
 store_OBJ := $(call objects,plugins/store/*.c)
 hello_OBJ := $(call objects,plugins/hello/*.c)
+tokens_OBJ := $(call objects,plugins/tokens/*.c)
 debug_OBJ := $(call objects,plugins/debug/*.c)
 handler_OBJ := $(call objects,tests/handlers/*.c tests/handlers/*.cc)
 unit_OBJ := $(call objects,tests/unit/test_*.c)
@@ -108,7 +109,7 @@ unit_OBJ := $(call objects,tests/unit/test_*.c)
 ABI := 0
 LIBRARY := $(B)/libdoip.so
 HANDLERS := $(B)/handlers/store.so
-EXAMPLES := $(B)/examples/hello.so
+EXAMPLES := $(B)/examples/hello.so $(B)/examples/tokens.so
 TEST_HANDLERS := $(B)/tests/handlers/debug.so $(handler_OBJ:$(B)/obj/%.o=$(B)/%.so)
 UNIT := $(unit_OBJ:$(B)/obj/%.o=$(B)/%)
 
@@ -135,7 +136,7 @@ $(B)/installed/places: FORCE
 
 $(B)/obj/src/libdoip/%.o $(B)/obj/plugins/%.o $(B)/obj/tests/handlers/%.o: PART = -fPIC -fvisibility=hidden
 $(B)/obj/plugins/store/%.o: PART += $(SQLITE_CFLAGS)
-DAEMON = -fPIE $(LIBCONFIG_CFLAGS) $(SYSTEMD_CFLAGS)
+DAEMON = -fPIE $(LIBCONFIG_CFLAGS) $(CRYPT_CFLAGS) $(SYSTEMD_CFLAGS)
 $(B)/obj/src/doipd/%.o: PART = $(DAEMON) $(build_places)
 $(B)/installed/obj/src/doipd/%.o: PART = $(DAEMON) $(installed_places)
 $(B)/obj/src/doip/%.o $(B)/obj/bench/%.o: PART = -fPIE
@@ -162,7 +163,7 @@ $(B)/obj/%.o: %.cc $(B)/flags
 	$(Q)$(COMPILE_CXX) $(PART) -MMD -MP -c -o $@ $<
 
 -include $(patsubst %.o,%.d,$(libdoip_OBJ) $(doipd_OBJ) $(doip_OBJ) $(doipctl_OBJ) $(bench_OBJ) $(store_OBJ) $(hello_OBJ) \
-    $(debug_OBJ) $(handler_OBJ) $(unit_OBJ) $(installed_OBJ))
+    $(tokens_OBJ) $(debug_OBJ) $(handler_OBJ) $(unit_OBJ) $(installed_OBJ))
 
 # ---------------------------------------------------------------- linking
 
@@ -184,7 +185,8 @@ $(B)/doipd: $(doipd_OBJ) $(LIBRARY)
 $(B)/installed/doipd: $(filter-out $(placed_OBJ),$(doipd_OBJ)) $(filter-out %/src/doipctl/main.o,$(installed_OBJ)) $(LIBRARY)
 $(B)/doipd $(B)/installed/doipd:
 	$(call say,LD)
-	$(Q)$(CC) $(PROGRAM) -o $@.new $^ $(LIBCONFIG_LIBS) $(SYSTEMD_LIBS) $(OPENSSL_LIBS) $(JANSSON_LIBS) -ldl -lpthread \
+	$(Q)$(CC) $(PROGRAM) -o $@.new $^ $(LIBCONFIG_LIBS) $(CRYPT_LIBS) $(SYSTEMD_LIBS) $(OPENSSL_LIBS) $(JANSSON_LIBS) \
+	    -ldl -lpthread \
 	    && $(rename)
 
 # It reads the configuration as doipd does, and is as careful of the terminal as doip.
@@ -193,7 +195,8 @@ $(B)/doipctl: $(doipctl_OBJ) $(control_LINKS)
 $(B)/installed/doipctl: $(filter-out $(placed_OBJ),$(doipctl_OBJ)) $(filter-out %/src/doipd/main.o,$(installed_OBJ)) $(control_LINKS)
 $(B)/doipctl $(B)/installed/doipctl:
 	$(call say,LD)
-	$(Q)$(CC) $(PROGRAM) -o $@.new $^ $(LIBCONFIG_LIBS) $(SYSTEMD_LIBS) $(OPENSSL_LIBS) $(JANSSON_LIBS) -ldl -lpthread \
+	$(Q)$(CC) $(PROGRAM) -o $@.new $^ $(LIBCONFIG_LIBS) $(CRYPT_LIBS) $(SYSTEMD_LIBS) $(OPENSSL_LIBS) $(JANSSON_LIBS) -ldl \
+	    -lpthread \
 	    && $(rename)
 
 $(B)/doip: $(doip_OBJ) $(LIBRARY)
@@ -214,6 +217,7 @@ $(B)/%.a:
 
 $(B)/handlers/store.so: $(store_OBJ)
 $(B)/examples/hello.so: $(hello_OBJ)
+$(B)/examples/tokens.so: $(tokens_OBJ)
 $(B)/tests/handlers/debug.so: $(debug_OBJ)
 $(handler_OBJ:$(B)/obj/%.o=$(B)/%.so): $(B)/%.so: $(B)/obj/%.o
 $(HANDLERS) $(EXAMPLES) $(TEST_HANDLERS): $(LIBRARY)
@@ -236,7 +240,7 @@ $(UNIT): $(B)/%: $(B)/obj/%.o
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LINK) -pie -Wl,-rpath,'$$ORIGIN/../..' -o $@.new $< \
-	    $(filter-out $< %.h,$^) $(CHECK_LIBS) $(LIBCONFIG_LIBS) $(SYSTEMD_LIBS) $(SQLITE_LIBS) \
+	    $(filter-out $< %.h,$^) $(CHECK_LIBS) $(LIBCONFIG_LIBS) $(CRYPT_LIBS) $(SYSTEMD_LIBS) $(SQLITE_LIBS) \
 	    $(OPENSSL_LIBS) $(JANSSON_LIBS) -ldl -lpthread -lm && $(rename)
 
 # ---------------------------------------------------------------- fuzzing

@@ -10,6 +10,7 @@
  *   1  2026-11-22  the first
  *      2026-11-22  doip_request_groups()
  *      2026-11-22  DOIP_OPTION_JSON, doip_option_json(), doip_option_where(), DOIP_FOR_OBJECTS
+ *      2026-11-22  doip_descriptor.authenticate, at its end: handlers made before, with a smaller `size`, load as they are
  */
 #ifndef DOIP_HANDLER_H
 #define DOIP_HANDLER_H
@@ -82,6 +83,12 @@ typedef struct doip_descriptor {
     doip_result (*open)(const doip_options *options, void **state);
     /* Called once in each worker that ends in order, after the last request. May be NULL. */
     void (*close)(void *state);
+    /*
+     * Says who sent a request whose `authentication` the daemon's own users do not decide. DOIP_OK after doip_request_set_client();
+     * DOIP_DECLINED: not mine, ask the next handler; DOIP_FAILED: the credentials are wrong. It leaves the request's input alone.
+     * `authentication` is wiped soon after. May be NULL.
+     */
+    doip_result (*authenticate)(doip_request *request, const json_t *authentication);
 } doip_descriptor;
 
 #ifdef __cplusplus
@@ -153,6 +160,9 @@ DOIP_API const char *doip_request_id(const doip_request *request);
 DOIP_API const char *doip_request_client(const doip_request *request);
 /* The groups it belongs to: an array of strings, borrowed; NULL for none. */
 DOIP_API const json_t *doip_request_groups(const doip_request *request);
+/* In authenticate(): says who the client has proven to be (copied), and of which groups (array of strings, kept by reference; NULL for
+ * none). */
+DOIP_API void doip_request_set_client(doip_request *request, const char *client, json_t *groups);
 /* Who the client says to be (clientId, else its certificate's name), proven or not; NULL when it says nothing. */
 DOIP_API const char *doip_request_claimed_client(const doip_request *request);
 /* The client's address, as "192.0.2.1:40000" or "[2001:db8::1]:40000". */

@@ -56,6 +56,8 @@ DOIP_API bool doip_reader_idle(const doip_reader *reader);
 DOIP_API bool doip_reader_buffered(const doip_reader *reader);
 /* Gives buffers back to the system where they are empty (a connection that falls idle). */
 DOIP_API void doip_reader_shrink(doip_reader *reader);
+/* Overwrites what it has handed out of its buffer, the text of the current segment too. */
+DOIP_API void doip_reader_wipe(doip_reader *reader);
 /* Bytes of the current message consumed so far. */
 DOIP_API uint64_t doip_reader_offset(const doip_reader *reader);
 

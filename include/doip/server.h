@@ -32,8 +32,13 @@ DOIP_API int doip_request_head(doip_request *request);
 
 /* The request's `authentication`, NULL where it has none. Borrowed. */
 DOIP_API json_t *doip_request_authentication(const doip_request *request);
-/* Says who the client has proven to be (copied), and of which groups (array of strings, kept by reference; NULL for none). */
-DOIP_API void doip_request_set_client(doip_request *request, const char *client, json_t *groups);
+/*
+ * Ends it: its strings, and what the reader still holds of the head, are overwritten, and the request has none any more. What can't be
+ * reached are Jansson's scratch memory while it parses, a buffer that a head over some 3 KiB has outgrown, and OpenSSL's record buffers.
+ */
+DOIP_API void doip_request_forget_authentication(doip_request *request);
+/* The request's `clientId`, NULL where it has none. Borrowed. */
+DOIP_API const char *doip_request_client_id(const doip_request *request);
 /* Sets what doip_state() gives. */
 DOIP_API void doip_request_set_state(doip_request *request, void *state);
 /* True when a handler has read input or written output: it can't decline any more. */

@@ -224,10 +224,11 @@ action_info(doip_request *request, doip_response *response)
     const char *certificate = doip_request_certificate(request, &verified);
 
     return doip_respond_json(
-        response, json_pack("{s:s s:s s:s s:b s:s? s:s? s:s? s:s? s:b s:b s:O}", "operation",
+        response, json_pack("{s:s s:s s:s s:b s:s? s:s? s:O? s:s? s:s? s:b s:b s:O}", "operation",
                             doip_request_operation(request), "target", doip_request_target(request), "service",
                             doip_request_service(request), "toService", doip_request_to_service(request), "id",
-                            doip_request_id(request), "client", doip_request_client(request), "claimed",
+                            doip_request_id(request), "client", doip_request_client(request), "groups",
+                            doip_request_groups(request), "claimed",
                             doip_request_claimed_client(request), "peer", doip_request_peer(request), "certificate",
                             certificate != NULL, "verified", verified, "attributes",
                             doip_request_attributes(request)));

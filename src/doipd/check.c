@@ -25,6 +25,8 @@ check_all(const struct config_source *source, char *reason, size_t size)
     struct account account;
     SSL_CTX *tls;
 
+    if (config != NULL && users_exposed(&config->users, reason, size))
+        fprintf(stderr, "doipd: warning: %s\n", reason);
     if (config == NULL || !account_find(config, &account, reason, size))
         return false;
     tls = identity_context(config, false, reason, size);

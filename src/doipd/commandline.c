@@ -3,6 +3,7 @@
  */
 #include "commandline.h"
 
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,9 @@
 #endif
 
 #define EXIT_USAGE 2
+#define HASH_PASSWORD 256
+
+static const struct option long_options[] = {{"hash-password", no_argument, NULL, HASH_PASSWORD}, {0}};
 
 void
 commandline_usage(FILE *file)
@@ -24,6 +28,8 @@ commandline_usage(FILE *file)
           "  -t            check the configuration, load the handlers, and exit\n"
           "  -T            print the effective configuration, with where it came from, and exit\n"
           "  -o KEY=VALUE  override a key, as in -o workers.threads=8\n"
+          "  --hash-password\n"
+          "                read a password, print its hash for `users`, and exit\n"
           "  -V            print the version and exit\n"
           "  -h            print this and exit\n",
           file);
@@ -55,7 +61,7 @@ add_override(struct commandline *out, const char *argument)
 }
 
 static int
-take_option(struct commandline *out, int option)
+take_option(struct commandline *out, int option, char **argv)
 {
     switch (option) {
     case 'c':
@@ -77,6 +83,9 @@ take_option(struct commandline *out, int option)
     case 'T':
         out->print = true;
         return 0;
+    case HASH_PASSWORD:
+        out->hash_password = true;
+        return 0;
     case 'V':
         out->version = true;
         return 0;
@@ -88,6 +97,8 @@ take_option(struct commandline *out, int option)
     case ':':
         return usage_error("-%c needs an argument", optopt);
     default:
+        if (optopt == 0 || optopt == HASH_PASSWORD)
+            return usage_error("%s is no option", argv[optind - 1]);
         return usage_error("-%c is no option", optopt);
     }
 }
@@ -117,8 +128,8 @@ commandline_parse(int argc, char **argv, struct commandline *out)
         return usage_error("out of memory");
     optind = 0; /* glibc: from the start, also of another argv */
     opterr = 0;
-    while (status == 0 && (option = getopt(argc, argv, "+:c:nftTVho:")) != -1)
-        status = take_option(out, option);
+    while (status == 0 && (option = getopt_long(argc, argv, "+:c:nftTVho:", long_options, NULL)) != -1)
+        status = take_option(out, option, argv);
     return status != 0 ? status : check(out, argc, argv);
 }
 

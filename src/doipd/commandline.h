@@ -14,6 +14,7 @@ struct commandline {
     bool foreground;        /* -f */
     bool test;              /* -t */
     bool print;             /* -T */
+    bool hash_password;     /* --hash-password */
     bool version;           /* -V */
     bool help;              /* -h */
     const char **overrides; /* of each -o, NULL-ended; the strings are those of argv */

@@ -2,7 +2,7 @@
  * Loading the configuration: defaults, the file, conf.d beside it, overrides, then what must be
  * found out. Called by the master (and by -t, -T); workers inherit the result. The steps are in
  * config_read.c (libconfig to values), config_value.c and config_listen.c (values),
- * config_handlers.c, config_resolve.c, config_print.c; the keys in config_table.c; the text
+ * config_lists.c, config_users.c, config_handlers.c, config_resolve.c, config_print.c; the keys in config_table.c; the text
  * under libconfig in config_scan.c.
  */
 #include <dirent.h>
@@ -80,7 +80,7 @@ read_all(struct config *config, const struct config_source *source, char *reason
     for (const char *const *one = source->overrides; one != NULL && *one != NULL; one++)
         if (!config_read_override(config, *one, reason, size))
             return false;
-    return config_resolve(config, reason, size);
+    return config_users_read_files(config, reason, size) && config_resolve(config, reason, size);
 }
 
 /* A reason is one line, whatever the names of files and keys hold. */

@@ -14,6 +14,8 @@
 
 #include <doip/server.h>
 
+#include "users.h"
+
 struct config_listen {
     char *text; /* as configured: "127.0.0.1:9000", "[::1]:9000" */
     struct sockaddr_storage address;
@@ -82,6 +84,12 @@ struct config {
         bool access;
     } log;
     char *handlers_directory;
+    struct user_list users;
+    char **users_files; /* absolute paths, NULL-ended */
+    struct {            /* shell patterns for operations, NULL-ended: what may be called */
+        char **anonymous;
+        char **authenticated;
+    } access;
     struct config_handler *handlers; /* in the order configured */
     size_t handler_count;
     char **origins; /* of each key of the table in config_table.c: "default…", "file:line" or "-o" */

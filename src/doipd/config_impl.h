@@ -24,6 +24,9 @@ enum config_type {
     CONFIG_BOOL,   /* bool */
     CONFIG_SIZE,   /* uint64_t: a number, or "64K", "1M", "2G" */
     CONFIG_LISTEN, /* the list of addresses */
+    CONFIG_PATHS,  /* char **, absolute */
+    CONFIG_ACCESS, /* char **, shell patterns for operations */
+    CONFIG_USERS,  /* the list of users */
 };
 
 struct config_key {
@@ -67,7 +70,16 @@ char *config_where(const struct config_reader *reader, const config_setting_t *s
 /* Sets a key's value and origin. False with the reason where it does not fit. */
 bool config_value_set(struct config_reader *reader, const struct config_key *key,
                       const config_setting_t *setting);
-/* A NULL-ended array of strings from a list of them, none empty; NULL with the reason. */
+/* A relative path made absolute: below the file's directory or, from the command line, the current one. malloc'd. */
+char *config_absolute(const struct config_reader *reader, const char *text,
+                      const config_setting_t *setting);
+/* What libconfig did not like, in our words; returns false. */
+bool config_syntax_fail(struct config_reader *reader, const config_t *tree);
+/* A NULL-ended array of strings from a list of them, none of them empty; NULL with the reason. `what` is in the list, as in
+ * "a list of shell patterns, ( \"*\" )". */
+char **config_list(struct config_reader *reader, const char *key, const config_setting_t *setting,
+                   const char *what);
+/* The same of shell patterns, of which there must be one at least. */
 char **config_value_strings(struct config_reader *reader, const char *key,
                             const config_setting_t *setting);
 /* A setting's own text, which must be a printable UTF-8 string. NULL with the reason. Borrowed. */
@@ -87,6 +99,18 @@ char *config_json_text(struct config_reader *reader, const char *key,
                        const config_setting_t *setting);
 /* Prints such text in libconfig's syntax. */
 void config_json_print(const char *text, FILE *file);
+
+/* Sets a key of type CONFIG_PATHS or CONFIG_ACCESS. */
+bool config_list_set(struct config_reader *reader, const struct config_key *key,
+                     const config_setting_t *setting);
+/* Prints a NULL-ended array of strings as a list. */
+void config_list_print(char *const *strings, FILE *file);
+
+/* Reads `users`, in place of those read before; later, when users_files is known, the users in there. */
+bool config_users_set(struct config_reader *reader, const config_setting_t *setting);
+bool config_users_read_files(struct config *config, char *reason, size_t size);
+/* Prints the users of the configuration itself, without their password hashes. */
+void config_users_print(const struct config *config, FILE *file);
 
 /* Reads a list of "address:port". */
 bool config_listen_set(struct config_reader *reader, const config_setting_t *setting);

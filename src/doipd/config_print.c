@@ -77,6 +77,13 @@ config_value_print(const struct config *config, const struct config_key *key, FI
     case CONFIG_LISTEN:
         print_listen(config, file);
         break;
+    case CONFIG_PATHS:
+    case CONFIG_ACCESS:
+        config_list_print(*(char **const *)at, file);
+        break;
+    case CONFIG_USERS:
+        config_users_print(config, file);
+        break;
     }
 }
 
@@ -179,12 +186,9 @@ print_patterns(const char *name, char *const *patterns, const char *origin, FILE
     struct line line;
     FILE *memory = line_begin(&line, 8);
 
-    fprintf(memory, "%s = ( ", name);
-    for (size_t i = 0; patterns[i] != NULL; i++) {
-        fputs(i > 0 ? ", " : "", memory);
-        config_value_print_string(patterns[i], memory);
-    }
-    fputs(" );", memory);
+    fprintf(memory, "%s = ", name);
+    config_list_print(patterns, memory);
+    fputc(';', memory);
     line_end(&line, origin, file);
 }
 

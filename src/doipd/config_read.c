@@ -33,9 +33,9 @@ last_name(const struct config_text *text, int line)
     return path;
 }
 
-/* What libconfig did not like, in our words: it knows the line only. */
-static bool
-syntax_fail(struct config_reader *reader, const config_t *tree)
+/* libconfig knows the line only. */
+bool
+config_syntax_fail(struct config_reader *reader, const config_t *tree)
 {
     int line = config_error_line(tree);
     int first_line = 0;
@@ -103,7 +103,7 @@ config_read_path(struct config *config, const char *file, char *reason, size_t s
 
     config_init(&tree);
     if (good && config_read_string(&tree, text.data) != CONFIG_TRUE)
-        good = syntax_fail(&reader, &tree);
+        good = config_syntax_fail(&reader, &tree);
     if (good)
         good = read_group(&reader, config_root_setting(&tree), "");
     config_destroy(&tree);
@@ -201,7 +201,10 @@ override_key(struct config_reader *reader, const struct config_key *key, const c
 {
     switch (key->type) {
     case CONFIG_LISTEN:
+    case CONFIG_PATHS:
+    case CONFIG_ACCESS:
         return config_value_set(reader, key, list_value(tree, value));
+    case CONFIG_USERS:
     case CONFIG_INT:
     case CONFIG_BOOL:
     case CONFIG_SIZE:

@@ -75,6 +75,13 @@ const struct config_key config_keys[] = {
     {"log.access", CONFIG_BOOL, 0, 1, "true", AT(log.access), "a line per request"},
     {"handlers_directory", CONFIG_PATH, 1, PATH_BYTES, "\"" DOIPD_HANDLERS_DIRECTORY "\"",
      AT(handlers_directory), "every .so in it is loaded"},
+    {"users", CONFIG_USERS, 0, 0, "( )", AT(users), "who may prove to be whom"},
+    {"users_files", CONFIG_PATHS, 0, 0, "( )", AT(users_files), "files with more users"},
+    {"access.anonymous", CONFIG_ACCESS, 0, 0,
+     "( \"Hello\", \"ListOperations\", \"Retrieve\", \"Search\" )", AT(access.anonymous),
+     "what those may call who prove nothing"},
+    {"access.authenticated", CONFIG_ACCESS, 0, 0, "( \"*\" )", AT(access.authenticated),
+     "what the others may call"},
     {.name = NULL},
 };
 

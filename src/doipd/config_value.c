@@ -163,45 +163,6 @@ config_value_text(struct config_reader *reader, const char *key, const config_se
     return text;
 }
 
-static char **
-strings(struct config_reader *reader, const char *key, const config_setting_t *setting,
-        size_t count)
-{
-    char **all = config_alloc((count + 1) * sizeof(char *));
-
-    for (size_t i = 0; i < count; i++) {
-        const config_setting_t *item = config_setting_get_elem(setting, (unsigned)i);
-        const char *text = config_value_text(reader, key, item);
-        if (text != NULL && *text == '\0')
-            config_fail(reader, item, key, "an empty string matches nothing; \"*\" matches all");
-        if (text == NULL || *text == '\0') {
-            config_strings_free(&all);
-            return NULL;
-        }
-        all[i] = config_copy(text);
-    }
-    return all;
-}
-
-char **
-config_value_strings(struct config_reader *reader, const char *key, const config_setting_t *setting)
-{
-    char given[128];
-    int type = config_setting_type(setting);
-
-    if (type != CONFIG_TYPE_LIST && type != CONFIG_TYPE_ARRAY) {
-        config_fail(reader, setting, key, "must be a list of shell patterns, ( \"*\" ), not %s",
-                    config_value_shown(setting, given, sizeof(given)));
-        return NULL;
-    }
-    if (config_setting_length(setting) == 0) {
-        config_fail(reader, setting, key,
-                    "the list is empty; ( \"*\" ) stands for all, enabled = false for none");
-        return NULL;
-    }
-    return strings(reader, key, setting, (size_t)config_setting_length(setting));
-}
-
 static void *
 member(const struct config *config, const struct config_key *key)
 {
@@ -259,10 +220,9 @@ set_string(struct config_reader *reader, const struct config_key *key,
     return true;
 }
 
-/* A relative path in a file is below the file's directory; on the command line, below the
- * current one. */
-static char *
-absolute(const struct config_reader *reader, const char *text, const config_setting_t *setting)
+char *
+config_absolute(const struct config_reader *reader, const char *text,
+                const config_setting_t *setting)
 {
     if (text[0] == '/' || text[0] == '\0')
         return config_copy(text);
@@ -289,7 +249,7 @@ set_path(struct config_reader *reader, const struct config_key *key,
 
     if (text == NULL)
         return false;
-    config_replace(member(reader->config, key), absolute(reader, text, setting));
+    config_replace(member(reader->config, key), config_absolute(reader, text, setting));
     return true;
 }
 
@@ -388,6 +348,14 @@ set_size(struct config_reader *reader, const struct config_key *key,
 }
 
 static bool
+set_users(struct config_reader *reader, const struct config_key *key,
+          const config_setting_t *setting)
+{
+    (void)key;
+    return config_users_set(reader, setting);
+}
+
+static bool
 set_listen(struct config_reader *reader, const struct config_key *key,
            const config_setting_t *setting)
 {
@@ -406,7 +374,8 @@ config_value_set(struct config_reader *reader, const struct config_key *key,
                                const config_setting_t *) = {
         [CONFIG_STRING] = set_string, [CONFIG_PATH] = set_path,     [CONFIG_NAME] = set_name,
         [CONFIG_SWITCH] = set_switch, [CONFIG_INT] = set_int,       [CONFIG_BOOL] = set_bool,
-        [CONFIG_SIZE] = set_size,     [CONFIG_LISTEN] = set_listen,
+        [CONFIG_SIZE] = set_size,     [CONFIG_LISTEN] = set_listen, [CONFIG_PATHS] = config_list_set,
+        [CONFIG_ACCESS] = config_list_set, [CONFIG_USERS] = set_users,
     };
 
     if (!set[key->type](reader, key, setting))
@@ -422,4 +391,8 @@ config_value_free(struct config *config, const struct config_key *key)
         config_replace(member(config, key), NULL);
     else if (key->type == CONFIG_LISTEN)
         config_listen_free(config);
+    else if (key->type == CONFIG_PATHS || key->type == CONFIG_ACCESS)
+        config_strings_free(member(config, key));
+    else if (key->type == CONFIG_USERS)
+        users_free(&config->users);
 }

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "authenticate.h"
 #include "metrics.h"
 #include "worker.h"
 
@@ -45,6 +46,7 @@ struct connection {
     doip_peer peer;
     char *identity;    /* the client certificate's name */
     char *certificate; /* and itself, in PEM */
+    struct caller caller; /* of the request */
     enum phase phase;
     doip_outcome outcome;
     bool armed;          /* has an entry in the epoll set */

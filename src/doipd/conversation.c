@@ -176,6 +176,7 @@ static void
 begin_request(struct connection *connection)
 {
     connection->number++;
+    connection->caller = (struct caller){.pass = {.waiting = &connection->waiting}};
     connection->request_began = clock_us();
 }
 
@@ -239,6 +240,7 @@ account(struct connection *connection)
     struct log_access access = {
         .peer = connection->address,
         .client = doip_request_client(request),
+        .actor = connection->caller.actor,
         .operation = doip_request_operation(request),
         .target = doip_request_target(request),
         .status = doip_response_status(response),
@@ -264,11 +266,11 @@ broken_answer(struct connection *connection)
                      message[0] != '\0' ? message : doip_writer_reason(connection->writer));
 }
 
-/* Requests for the same operation are taken to last alike long (FNV-1a of its id). */
+/* Requests for the same operation are taken to last alike long (FNV-1a of its id), but for what credentials cost. */
 static unsigned
 request_kind(const doip_request *request)
 {
-    unsigned hash = 2166136261u;
+    unsigned hash = doip_request_authentication(request) != NULL ? 2166136262u : 2166136261u;
 
     for (const char *at = doip_request_operation(request); *at != '\0'; at++)
         hash = (hash ^ (unsigned char)*at) * 16777619u;
@@ -282,6 +284,7 @@ step_run(struct connection *connection)
     doip_response *response = doip_request_response(connection->request);
     unsigned kind = request_kind(connection->request);
     doip_result result;
+    bool later;
 
     if (!connection->may_run && doip_writer_buffered(connection->writer) > 0 && !pool_runs_now(&worker->pool, kind) &&
         !sent_all(connection))
@@ -290,9 +293,15 @@ step_run(struct connection *connection)
     if (!connection->may_run && !pool_enter(&worker->pool, &connection->waiting, kind))
         return STEP_LEFT;
     connection->may_run = false;
+    result = authenticate(worker, connection->request, &connection->peer, &connection->caller, &later);
+    if (later) {
+        pool_leave(&worker->pool, kind);
+        return STEP_LEFT;
+    }
     doip_stream_set_waits(connection->stream, wait_ms(worker->config->timeouts.read),
                           wait_ms(worker->config->timeouts.write));
-    result = dispatch(worker, connection->request, response);
+    if (result == DOIP_OK)
+        result = dispatch(worker, connection->request, response);
     connection->outcome = doip_response_end(response, result);
     doip_stream_set_waits(connection->stream, 0, 0);
     pool_leave(&worker->pool, kind);

@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "access.h"
 #include "builtin.h"
 #include "clock.h"
 #include "dispatch.h"
@@ -11,16 +12,6 @@
 #include "scoreboard.h"
 
 /* ------------------------------------------------------------------ checks before any handler */
-
-/* Until users exist, nobody can prove to be anybody: silent anonymity would be a lie (protocol section 1). */
-static doip_result
-check_authentication(doip_request *request, doip_response *response)
-{
-    if (doip_request_authentication(request) == NULL)
-        return DOIP_OK;
-    return doip_fail(response, DOIP_STATUS_UNAUTHENTICATED,
-                     "This service has no users: `authentication` can't be accepted.");
-}
 
 static doip_result
 check_target(enum operation operation, doip_request *request, doip_response *response)
@@ -50,24 +41,36 @@ how_ended(doip_result result)
     return result == DOIP_OK ? METRICS_CALL_OK : result == DOIP_DECLINED ? METRICS_CALL_DECLINED : METRICS_CALL_ERROR;
 }
 
+/* Calls of a handler that is not thread-safe run one at a time; what runs is on the scoreboard. */
+static void
+call_begin(struct worker *worker, const struct handler *handler, doip_request *request)
+{
+    doip_request_set_state(request, handler->state);
+    if ((handler->descriptor->flags & DOIP_THREAD_SAFE) == 0)
+        pthread_mutex_lock(&worker->serial);
+    score_begin(pool_score(), handler->name, doip_request_operation(request), doip_request_target(request));
+}
+
+static void
+call_end(struct worker *worker, const struct handler *handler)
+{
+    score_end(pool_score());
+    if ((handler->descriptor->flags & DOIP_THREAD_SAFE) == 0)
+        pthread_mutex_unlock(&worker->serial);
+}
+
 static doip_result
 call(struct worker *worker, const struct handler *handler, enum operation operation, doip_request *request,
      doip_response *response)
 {
-    bool serial = (handler->descriptor->flags & DOIP_THREAD_SAFE) == 0;
     doip_result result;
     int64_t began;
 
-    doip_request_set_state(request, handler->state);
-    if (serial)
-        pthread_mutex_lock(&worker->serial);
-    score_begin(pool_score(), handler->name, doip_request_operation(request), doip_request_target(request));
+    call_begin(worker, handler, request);
     began = clock_us();
     result = handler->functions[operation](request, response);
     metrics_call(handler->metric, how_ended(result), (uint64_t)(clock_us() - began));
-    score_end(pool_score());
-    if (serial)
-        pthread_mutex_unlock(&worker->serial);
+    call_end(worker, handler);
     return result;
 }
 
@@ -93,11 +96,45 @@ ask_handlers(struct worker *worker, enum operation operation, doip_request *requ
     return DOIP_DECLINED;
 }
 
+bool
+dispatch_authenticates(const struct worker *worker)
+{
+    for (size_t i = 0; i < worker->handlers.count; i++)
+        if (worker->handlers.items[i].authenticate != NULL)
+            return true;
+    return false;
+}
+
+static doip_result
+call_authenticate(struct worker *worker, const struct handler *handler, doip_request *request)
+{
+    doip_result result;
+
+    call_begin(worker, handler, request);
+    result = handler->authenticate(request, doip_request_authentication(request));
+    call_end(worker, handler);
+    if (result != DOIP_OK || doip_request_client(request) != NULL)
+        return result;
+    log_error(HANDLER_MISBEHAVED, "handler %s authenticated a request without saying who sent it", handler->name);
+    return DOIP_FAILED;
+}
+
+doip_result
+dispatch_authenticate(struct worker *worker, doip_request *request)
+{
+    doip_result result = DOIP_DECLINED;
+
+    for (size_t i = 0; result == DOIP_DECLINED && i < worker->handlers.count; i++)
+        if (worker->handlers.items[i].authenticate != NULL)
+            result = call_authenticate(worker, &worker->handlers.items[i], request);
+    return result;
+}
+
 doip_result
 dispatch(struct worker *worker, doip_request *request, doip_response *response)
 {
     enum operation operation = operation_of(doip_request_operation(request));
-    doip_result result = check_authentication(request, response);
+    doip_result result = access_check(worker->config, operation, request, response);
 
     if (result == DOIP_OK)
         result = check_target(operation, request, response);

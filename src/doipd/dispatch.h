@@ -8,6 +8,12 @@
 
 #include "worker.h"
 
+/* Whether any handler authenticates. */
+bool dispatch_authenticates(const struct worker *worker);
+/* Asks those handlers, in the order of the chain, who sent the request: DOIP_OK with its client set; DOIP_FAILED: one says that the
+ * credentials are wrong; DOIP_DECLINED: none of them knows. */
+doip_result dispatch_authenticate(struct worker *worker, doip_request *request);
+
 /* Answers a request whose head is good, in the calling thread, blocking as the stream's waits say. */
 doip_result dispatch(struct worker *worker, doip_request *request, doip_response *response);
 

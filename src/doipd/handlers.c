@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fnmatch.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +61,9 @@ only_ours(const struct load *load, const char *path)
 
 /* ------------------------------------------------------------------ the descriptor */
 
+/* The first version's descriptor: what was added since is at its end, and there only where `size` says so. */
+#define DESCRIPTOR_LEAST offsetof(doip_descriptor, authenticate)
+
 /* Each field is believed only after those before it. */
 static bool
 check_descriptor(const struct load *load, const char *path, const char *name, const doip_descriptor *descriptor)
@@ -70,7 +74,7 @@ check_descriptor(const struct load *load, const char *path, const char *name, co
     if (descriptor->abi != DOIP_ABI)
         return complain(load, "%s: made for handler ABI %u, this doipd has ABI %u; rebuild it with this doipd's headers", path,
                         descriptor->abi, DOIP_ABI);
-    if (descriptor->size != sizeof(doip_descriptor))
+    if (descriptor->size < DESCRIPTOR_LEAST || descriptor->size > sizeof(doip_descriptor))
         return complain(load, "%s: its descriptor has %u bytes, this doipd's has %zu; rebuild it with this doipd's headers",
                         path, descriptor->size, sizeof(doip_descriptor));
     if (descriptor->name == NULL || strcmp(descriptor->name, name) != 0)
@@ -100,6 +104,13 @@ find_functions(struct handler *handler)
     }
 }
 
+static void
+find_authenticate(struct handler *handler)
+{
+    if (handler->descriptor->size >= sizeof(doip_descriptor))
+        handler->authenticate = handler->descriptor->authenticate;
+}
+
 static bool
 check_options(const struct load *load, struct handler *handler)
 {
@@ -127,6 +138,7 @@ load_object(const struct load *load, const char *path, struct handler *handler)
     if (!check_descriptor(load, path, handler->name, handler->descriptor))
         return false;
     find_functions(handler);
+    find_authenticate(handler);
     return check_options(load, handler);
 }
 
@@ -282,19 +294,11 @@ matches(char *const *patterns, const char *text)
     return false;
 }
 
-/* Basic operations may be given by their short names, too ("Create"). */
-static const char *
-short_name(enum operation operation, const char *id)
-{
-    return operation == OPERATION_EXTENDED ? id : id + strlen("0.DOIP/Op.");
-}
-
 bool
 handler_allows(const struct handler *handler, enum operation operation, const char *id, const char *target)
 {
     const struct config_handler *section = handler->section;
 
     return section == NULL ||
-           (matches(section->targets, target) &&
-            (matches(section->operations, id) || matches(section->operations, short_name(operation, id))));
+           (matches(section->targets, target) && operation_matches(section->operations, operation, id));
 }

@@ -20,6 +20,7 @@ struct handler {
     const doip_descriptor *descriptor; /* in the handler's own object; never written */
     const struct config_handler *section; /* NULL: no section, defaults */
     handler_function functions[OPERATION_COUNT];
+    doip_result (*authenticate)(doip_request *request, const json_t *authentication); /* NULL: it does not */
     void *object; /* of dlopen */
     doip_options *options;
     void *state;

@@ -22,10 +22,11 @@ certificate_pem(X509 *certificate)
     return copy;
 }
 
-/* A certificate's name is a claim; it is proven where the chain verifies to the configured CA (protocol section 1). */
+/* A certificate's name is a claim until it is proven (protocol section 1). */
 static void
 learn_peer(struct connection *connection)
 {
+    const struct config *config = connection->worker->config;
     SSL *ssl = doip_tls_ssl(connection->stream);
     X509 *certificate = SSL_get0_peer_certificate(ssl);
 
@@ -35,9 +36,10 @@ learn_peer(struct connection *connection)
     connection->identity = doip_certificate_identity(certificate);
     connection->peer.certificate = connection->certificate;
     connection->peer.identity = connection->identity;
-    connection->peer.verified = connection->worker->config->tls.client_ca[0] != '\0' &&
-                                connection->identity != NULL &&
-                                SSL_get_verify_result(ssl) == X509_V_OK;
+    connection->peer.verified =
+        connection->identity != NULL &&
+        authenticate_certificate(&config->users, certificate, connection->identity,
+                                 config->tls.client_ca[0] != '\0' && SSL_get_verify_result(ssl) == X509_V_OK);
 }
 
 int

@@ -191,6 +191,15 @@ accept_any(int ok, X509_STORE_CTX *store)
 }
 
 static bool
+has_keys(const struct user_list *users)
+{
+    for (size_t i = 0; i < users->count; i++)
+        if (users->items[i].key != NULL)
+            return true;
+    return false;
+}
+
+static bool
 use_client_ca(SSL_CTX *context, const struct config *config, char *reason, size_t size)
 {
     const char *file = config->tls.client_ca;
@@ -204,7 +213,9 @@ use_client_ca(SSL_CTX *context, const struct config *config, char *reason, size_
         snprintf(reason, size, "tls.client_ca: %s holds no usable certificate in PEM: %s", file, doip_tls_error());
         return false;
     }
-    SSL_CTX_set_client_CA_list(context, SSL_load_client_CA_file(file));
+    /* The names tell clients which certificate to show: those who are known by their key would show none. */
+    if (!has_keys(&config->users))
+        SSL_CTX_set_client_CA_list(context, SSL_load_client_CA_file(file));
     return true;
 }
 

@@ -233,6 +233,7 @@ log_write(int level, enum log_kind kind, const char *format, ...)
 #define STRINGS(X)                                   \
     X(peer, "peer", "PEER", WORD_MAX)                \
     X(client, "client", "CLIENT", WORD_MAX)          \
+    X(actor, "actor", "ACTOR", WORD_MAX)             \
     X(operation, "operation", "OPERATION", WORD_MAX) \
     X(target, "target", "TARGET", ID_MAX)            \
     X(status, "status", "STATUS", WORD_MAX)          \

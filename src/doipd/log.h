@@ -45,6 +45,7 @@ void log_write(int level, enum log_kind kind, const char *format, ...)
 struct log_access {
     const char *peer;
     const char *client;
+    const char *actor; /* the user that acts as that client */
     const char *operation;
     const char *target;
     const char *status;

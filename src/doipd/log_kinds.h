@@ -18,6 +18,7 @@
     X(SERVICE_ID_ASSUMED, 0x0201, "service-id-assumed")   \
     X(USER_MISSING, 0x0205, "user-missing")               \
     X(WORKERS_ARE_ROOT, 0x0206, "workers-are-root")       \
+    X(HASHES_EXPOSED, 0x0207, "hashes-exposed")           \
     X(DESCRIPTORS_SHORT, 0x0202, "descriptors-short")     \
     X(CONTROL_UNREACHABLE, 0x0203, "control-unreachable") \
     X(ADDRESS_UNUSABLE, 0x0204, "address-unusable")       \
@@ -37,7 +38,8 @@
     X(HANDLER_MISBEHAVED, 0x0504, "handler-misbehaved")   \
     X(ACCEPT_FAILED, 0x0601, "accept-failed")             \
     X(CONNECTIONS_FULL, 0x0602, "connections-full")       \
-    X(CONNECTION_ENDED, 0x0603, "connection-ended")
+    X(CONNECTION_ENDED, 0x0603, "connection-ended")       \
+    X(AUTHENTICATION_REFUSED, 0x0701, "authentication-refused")
 
 enum log_kind {
 #define X(name, number, word) LOG_KIND_##name,

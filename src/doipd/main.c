@@ -10,6 +10,7 @@
 #include "background.h"
 #include "check.h"
 #include "commandline.h"
+#include "hash_password.h"
 #include "log.h"
 #include "master.h"
 
@@ -71,6 +72,8 @@ run(const struct commandline *commandline)
         printf("doipd %s (DOIP %s, handler ABI %u)\n", DOIP_VERSION, DOIP_PROTOCOL_VERSION, DOIP_ABI);
         return EXIT_GOOD;
     }
+    if (commandline->hash_password)
+        return hash_password_run();
     if (commandline->print)
         return print_configuration(&source);
     if (commandline->test)

@@ -19,6 +19,7 @@
 #include "metrics.h"
 #include "pid_file.h"
 #include "signals.h"
+#include "throttle.h"
 #include "tickets.h"
 
 enum { START_MS = 60000, POLLS_MOST = 4096, WORKER_POLLS = POLLS_MOST - CONTROL_POLLS };
@@ -57,6 +58,7 @@ static void
 warn(const struct generation *generation)
 {
     const struct config *config = generation->config;
+    char exposed[CHANNEL_TEXT];
 
     if (config->service.id_assumed)
         log_warning(SERVICE_ID_ASSUMED, "service.id is not configured: serving as %s", config->service.id);
@@ -65,6 +67,8 @@ warn(const struct generation *generation)
                     config->user, generation->account.name, config->user);
     if (generation->started_by_root && generation->account.uid == 0)
         log_warning(WORKERS_ARE_ROOT, "the workers run as root: set `user` to an account of their own");
+    if (users_exposed(&config->users, exposed, sizeof exposed))
+        log_warning(HASHES_EXPOSED, "%s", exposed);
 }
 
 static void
@@ -397,7 +401,7 @@ master_run(const struct config_source *source, bool foreground, void (*tell)(con
     log_set_process("master");
     umask(umask(077) | 022); /* nothing is made that others may write */
     master.turn_tickets_at = clock_ms() + (int64_t)TICKETS_PERIOD * 1000;
-    if (!signals_take() || !tickets_init() || !metrics_init()) {
+    if (!signals_take() || !tickets_init() || !metrics_init() || !throttle_init()) {
         tell("the system has no descriptors, memory or random bytes left");
         return EXIT_BAD;
     }

@@ -1,6 +1,7 @@
 /*
  * The operations as the daemon knows them: see operations.h. Pure look-ups, any thread.
  */
+#include <fnmatch.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -29,6 +30,23 @@ const char *
 operation_id(enum operation operation)
 {
     return table[operation].id;
+}
+
+const char *
+operation_short(enum operation operation)
+{
+    return operation == OPERATION_EXTENDED ? NULL : table[operation].id + strlen("0.DOIP/Op.");
+}
+
+bool
+operation_matches(char *const *patterns, enum operation operation, const char *id)
+{
+    const char *short_id = operation_short(operation);
+
+    for (; *patterns != NULL; patterns++)
+        if (fnmatch(*patterns, id, 0) == 0 || (short_id != NULL && fnmatch(*patterns, short_id, 0) == 0))
+            return true;
+    return false;
 }
 
 const char *

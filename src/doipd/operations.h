@@ -21,6 +21,12 @@ enum operation operation_of(const char *id);
 /* The id of a basic operation, NULL for extended ones. */
 const char *operation_id(enum operation operation);
 
+/* The same without its prefix ("Create"), NULL for extended ones. */
+const char *operation_short(enum operation operation);
+
+/* Whether one of the shell patterns (NULL-ended) is for the operation: by its id or, of a basic one, its short name. */
+bool operation_matches(char *const *patterns, enum operation operation, const char *id);
+
 /* The symbol a handler exports for it. */
 const char *operation_symbol(enum operation operation);
 

@@ -381,6 +381,15 @@ keep_lead(struct pool *pool)
     }
 }
 
+/* With the lock held. */
+static void
+append(struct pool *pool, struct pool_waiting *waiting)
+{
+    waiting->next = NULL;
+    *pool->last = waiting;
+    pool->last = &waiting->next;
+}
+
 bool
 pool_enter(struct pool *pool, struct pool_waiting *waiting, unsigned kind)
 {
@@ -398,9 +407,7 @@ pool_enter(struct pool *pool, struct pool_waiting *waiting, unsigned kind)
         else
             give_up_lead(pool, me);
     } else {
-        waiting->next = NULL;
-        *pool->last = waiting;
-        pool->last = &waiting->next;
+        append(pool, waiting);
     }
     pthread_mutex_unlock(&pool->lock);
     return may;
@@ -415,6 +422,23 @@ pool_runs_now(struct pool *pool, unsigned kind)
     now = is_quick(pool, kind) && me->leads && pool->first == NULL && pool->total - pool->busy > 1;
     pthread_mutex_unlock(&pool->lock);
     return now;
+}
+
+/* It is taken by the calling thread itself, at the latest: that looks when it is done with what it has. */
+void
+pool_queue(struct pool *pool, struct pool_waiting *waiting)
+{
+    pthread_mutex_lock(&pool->lock);
+    append(pool, waiting);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+void
+pool_give_way(struct pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    give_up_lead(pool, me);
+    pthread_mutex_unlock(&pool->lock);
 }
 
 void

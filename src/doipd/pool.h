@@ -81,6 +81,12 @@ bool pool_runs_now(struct pool *pool, unsigned kind);
 /* The handler is done. The thread may have lost the lead meanwhile. */
 void pool_leave(struct pool *pool, unsigned kind);
 
+/* Queues somebody for a thread that has leave, from a thread of the pool. */
+void pool_queue(struct pool *pool, struct pool_waiting *waiting);
+
+/* What the calling thread, which has leave, does next takes long: another one leads. */
+void pool_give_way(struct pool *pool);
+
 /* The calling thread's part of the scoreboard. */
 struct score_thread *pool_score(void);
 

@@ -130,8 +130,9 @@ start(struct worker *worker, const struct worker_setup *setup)
     load(worker);
     if (worker->wake < 0 || !pool_init(&worker->pool, setup->config->workers.threads, setup->config->workers.processes,
                                        worker->score) ||
+        !authenticator_init(&worker->authenticator, &setup->config->users, worker->pool.leaders_most) ||
         !pool_start(&worker->pool))
-        give_up(setup, "a worker can't start: the system refuses threads or descriptors");
+        give_up(setup, "a worker can't start: the system refuses threads, descriptors or random bytes");
 }
 
 /* ------------------------------------------------------------------ control */
@@ -331,6 +332,7 @@ worker_main(const struct worker_setup *setup)
     if (control.stop)
         _exit(WORKER_EXIT_DONE);
     pool_stop(&worker.pool);
+    authenticator_fini(&worker.authenticator);
     handlers_close(&worker.handlers);
     exit(WORKER_EXIT_DONE);
 }

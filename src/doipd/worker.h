@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "authenticate.h"
 #include "config.h"
 #include "handlers.h"
 #include "listener.h"
@@ -46,6 +47,7 @@ struct worker {
     struct handler_set handlers;
     pthread_mutex_t serial; /* held while a handler that is not thread-safe runs */
     struct pool pool;
+    struct authenticator authenticator;
     struct score_worker *score;
     struct acceptor *acceptors; /* one per listening socket */
     size_t acceptor_count;

@@ -373,6 +373,13 @@ doip_reader_shrink(doip_reader *reader)
     reader->room = reader->keep = reader->at = reader->end = 0;
 }
 
+void
+doip_reader_wipe(doip_reader *reader)
+{
+    if (reader->buffer != NULL)
+        explicit_bzero(reader->buffer, reader->at);
+}
+
 uint64_t
 doip_reader_offset(const doip_reader *reader)
 {

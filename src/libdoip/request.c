@@ -31,6 +31,22 @@ doip_request_new(doip_reader *reader, doip_writer *writer, const char *service,
     return request;
 }
 
+/* Jansson gives its strings as const, but they are its own heap memory: overwriting them in place is all that can be done. */
+static void
+wipe(json_t *value)
+{
+    const char *key;
+    json_t *member;
+    size_t i;
+
+    if (json_is_string(value))
+        explicit_bzero((char *)(uintptr_t)json_string_value(value), json_string_length(value));
+    json_array_foreach (value, i, member)
+        wipe(member);
+    json_object_foreach (value, key, member)
+        wipe(member);
+}
+
 void
 doip_request_free(doip_request **request)
 {
@@ -38,6 +54,7 @@ doip_request_free(doip_request **request)
 
     if (old == NULL)
         return;
+    wipe(old->authentication);
     response_fini(&old->response);
     doip_object_reader_free(&old->object);
     json_decref(old->attributes);
@@ -181,13 +198,14 @@ head_identity(doip_request *request, const json_t *head)
                      "`clientId` is not the identity that the client's certificate proves.");
 }
 
-/* The checks in their order: requestId first, so that the answer to any later fault carries it. */
+/* The checks in their order: requestId first, so that the answer to any later fault carries it; then `authentication`, so
+ * that it is wiped whatever follows. */
 static doip_result
 head_check(doip_request *request, const json_t *head)
 {
     static doip_result (*const checks[])(doip_request *, const json_t *) = {
-        head_id,         head_operation,      head_target,  head_client,
-        head_attributes, head_authentication, head_identity};
+        head_id,     head_authentication, head_operation, head_target,
+        head_client, head_attributes,     head_identity};
 
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
         if (checks[i](request, head) != DOIP_OK)
@@ -207,7 +225,10 @@ doip_request_head(doip_request *request)
     }
     if (got != 1)
         return got;
-    return head_check(request, head) == DOIP_OK ? 1 : DOIP_E_CONTENT;
+    if (head_check(request, head) == DOIP_OK)
+        return 1;
+    doip_request_forget_authentication(request);
+    return DOIP_E_CONTENT;
 }
 
 /* ------------------------------------------------------------------ what the head says */
@@ -267,6 +288,22 @@ json_t *
 doip_request_authentication(const doip_request *request)
 {
     return request->authentication;
+}
+
+void
+doip_request_forget_authentication(doip_request *request)
+{
+    if (request->authentication == NULL)
+        return;
+    wipe(request->authentication);
+    request->authentication = NULL;
+    doip_reader_wipe(request->reader);
+}
+
+const char *
+doip_request_client_id(const doip_request *request)
+{
+    return request->client_id;
 }
 
 doip_message *

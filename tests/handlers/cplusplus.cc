@@ -9,7 +9,8 @@
 static const char *const operations[] = {"20.DOIP/Cpp.Length", nullptr};
 
 DOIP_HANDLER(.flags = DOIP_THREAD_SAFE, .name = "cplusplus", .version = "1.0", .operations = operations,
-             .options = nullptr, .open = nullptr, .close = nullptr);
+             .options = nullptr, .open = nullptr, .close = nullptr,
+             .authenticate = nullptr);
 
 static bool
 mine(doip_request *request)

@@ -68,10 +68,15 @@ class SharedCase(Case):
     def setUpClass(cls):
         cls.daemon = daemon.Daemon(cls.handlers, cls.settings, cls.options)
         try:
+            cls.prepare(cls.daemon)
             cls.daemon.start()
         except BaseException:
             cls.daemon.remove()
             raise
+
+    @classmethod
+    def prepare(cls, made):
+        """What else the daemon needs before it starts."""
 
     @classmethod
     def tearDownClass(cls):

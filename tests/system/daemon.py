@@ -123,8 +123,14 @@ def merge(base, more):
     return out
 
 
+def hashed(password):
+    """The hash of a password, for `users`."""
+    return subprocess.run([DOIPD, "--hash-password"], input=password + "\n", capture_output=True, text=True, timeout=60,
+                          check=True).stdout.strip()
+
+
 class Daemon:
-    """A doipd with a directory of its own. `settings` are merged into its configuration; `handlers` are copied beside it."""
+    """A doipd with a directory of its own, in which everybody may do everything. `settings` are merged into its configuration; `handlers` are copied beside it."""
 
     def __init__(self, handlers=("store", "debug"), settings=None, options=()):
         files = {name: handler_file(name) for name in handlers}
@@ -149,6 +155,7 @@ class Daemon:
             "state_directory": self.state,
             "workers": {"processes": 2, "threads": 16},
             "timeouts": {"shutdown": 10},
+            "access": {"anonymous": ["*"]},
             "handlers_directory": self.handlers,
             "handler": {name: self.section(name) for name in handlers},
         }, settings or {})

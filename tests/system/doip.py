@@ -181,13 +181,15 @@ DEFAULT = context()
 class Connection:
     """A TLS connection. Use it in `with`: leaving closes without ceremony."""
 
-    def __init__(self, port, host=HOST, timeout=20, tls=None, buffer=None):
+    def __init__(self, port, host=HOST, timeout=20, tls=None, buffer=None, source=None):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         raw = socket.socket(family, socket.SOCK_STREAM)
         try:
             if buffer:
                 raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
             raw.settimeout(timeout)
+            if source:
+                raw.bind((source, 0))
             raw.connect((host, port))
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.sock = (tls or DEFAULT).wrap_socket(raw, suppress_ragged_eofs=False)
@@ -364,7 +366,7 @@ class Connection:
         return self.ended == "clean"
 
 
-def request(port, operation, target=None, segments=(), tls=None, timeout=20, **more):
+def request(port, operation, target=None, segments=(), tls=None, timeout=20, source=None, **more):
     """One request on a connection of its own."""
-    with Connection(port, tls=tls, timeout=timeout) as connection:
+    with Connection(port, tls=tls, timeout=timeout, source=source) as connection:
         return connection.request(operation, target, segments, **more)

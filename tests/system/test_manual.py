@@ -10,7 +10,7 @@ import doip
 import manual
 from base import Case
 from client import Home
-from daemon import BUILD, CLIENT, SERVICE, TREE, die_with_parent, free_port
+from daemon import BUILD, CLIENT, SERVICE, TREE, die_with_parent, free_port, hashed
 
 LAYOUT = ("sbin/doipd", "sbin/doipctl", "bin/doip", "lib/libdoip.so", "lib/libdoip.so.0", "lib/pkgconfig/doip.pc", "include/doip/handler.h",
           "lib/doipd/handlers/store.so", "lib/systemd/system/doipd.service", "lib/sysusers.d/doipd.conf", "etc/doipd/doipd.conf",
@@ -33,6 +33,7 @@ class Newcomer(Case):
     def typed(self, block, port, client, cwd):
         """Types a session of the manual, with `client` for its doip, and compares what comes."""
         home = Home(self)
+        password = home.path("password", b"the password of demo\n")
         program = home.path("doip", f'#!/bin/sh\nexec "{client}" -s "localhost:{port}" "$@"\n'.encode())
         os.chmod(program, 0o755)
         environment = dict(os.environ, HOME=home.dir, XDG_STATE_HOME=home.path("state"), LC_ALL="C.UTF-8",
@@ -40,16 +41,19 @@ class Newcomer(Case):
         if "first connection" not in block:
             shell("doip hello", cwd=cwd, env=environment)
         for command, output in manual.session(block):
-            real = command.replace("build/doip", "doip").replace("/tmp/", home.dir + "/")
+            real = command.replace("build/doip", "doip").replace("/tmp/", home.dir + "/").replace("build/run/password", password)
             _, printed = shell(real, cwd=cwd, env=environment)
             self.assertRegex(printed, r"\A" + manual.pattern(output, port), f"what `{command}` of the manual prints")
 
 
 class Session(Newcomer):
     def test_the_session_of_the_readme(self):
-        made = self.make(handlers=("store",), settings={"service": {"id": "20.500.DEMO/service"},
+        made = self.make(handlers=("store",), settings={"access": {"anonymous": ["Hello", "ListOperations", "Retrieve", "Search"]},
+                                                        "users": [{"id": "20.500.DEMO/user", "name": "demo",
+                                                                   "password_hash": hashed("the password of demo")}],
+                                                        "service": {"id": "20.500.DEMO/service"},
                                                         "handler": {"store": {"options": {"prefix": ""}}}})
-        blocks = [block for block in manual.readme("console") if "build/doip create" in block]
+        blocks = [block for block in manual.readme("console") if "build/doip search" in block]
         self.assertEqual(len(blocks), 1)
         self.typed(blocks[0], made.port, CLIENT, TREE)
 

@@ -295,7 +295,7 @@ class Answers(SharedCase):
         self.assertEqual(info["peer"], "%s:%d" % connection.sock.getsockname())
         info.pop("peer")
         self.assertEqual(info, {"operation": "20.DOIP/Debug.Info", "target": "35.TEST/t", "service": SERVICE, "toService": False,
-                                "id": "i", "client": None, "claimed": "20.TEST/alice", "certificate": False,
+                                "id": "i", "client": None, "groups": None, "claimed": "20.TEST/alice", "certificate": False,
                                 "verified": False, "attributes": {"n": 1}})
         info = self.ok(self.debug("Info")).output
         self.assertEqual((info["toService"], info["attributes"], info["id"], info["claimed"]), (True, {}, None, None))

@@ -62,6 +62,10 @@ assert_defaults(const struct config *config)
     ck_assert_int_eq(config->log.level, LOG_LEVEL_INFO);
     ck_assert(!config->log.json && config->log.access);
     ck_assert_uint_eq(config->handler_count, 0);
+    ck_assert_uint_eq(config->users.count, 0);
+    ck_assert_str_eq(config->access.anonymous[3], "Search");
+    ck_assert_ptr_null(config->access.anonymous[4]);
+    ck_assert_str_eq(config->access.authenticated[0], "*");
 }
 
 START_TEST(test_defaults)
@@ -269,6 +273,14 @@ static const struct {
     {"service.name=\"a b\"", "    name = \"a b\";", NULL},
     {"service.name=a \"b\" = c", "    name = \"a \\\"b\\\" = c\";", NULL},
     {"service.id=20.500.123/x", "    id = \"20.500.123/x\";", NULL},
+    {"users_files=a.conf", NULL, "a.conf: cannot read the configuration: No such file"},
+    {"users=x", NULL, "-o: users: must be a list of groups"},
+    {"users=({id=\"a\"})", "users = ( { id = \"a\"; enabled = true; } );", NULL},
+    {"access.anonymous=*", "    anonymous = ( \"*\" );", NULL},
+    {"access.anonymous=()", "    anonymous = ( );", NULL},
+    {"access.authenticated=Create,20.X/*", "    authenticated = ( \"Create\", \"20.X/*\" );", NULL},
+    {"access.authenticated=Craete", NULL,
+     "-o: access.authenticated: there is no basic operation Craete; these are Hello"},
     {"user=root", "user = \"root\";", NULL},
     {"log.access=false", "    access = false;", NULL},
     {"log.access=no", NULL, "must be true or false"},

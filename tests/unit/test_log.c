@@ -161,6 +161,7 @@ END_TEST
 static const struct log_access request = {
     .peer = "[::1]:40000",
     .client = "20.500/alice b",
+    .actor = "20.500/root",
     .operation = "0.DOIP/Op.Hello",
     .target = "a\"\\\n\xff",
     .status = "0.DOIP/Status.104",
@@ -179,6 +180,7 @@ START_TEST(test_access_text)
     ck_assert_str_eq(
         after_head(logged()),
         "worker 3: info: access peer=[::1]:40000 client=\"20.500/alice b\" "
+        "actor=20.500/root "
         "operation=0.DOIP/Op.Hello "
         "target=\"a\\\"\\\\\\n\\xff\" status=0.DOIP/Status.104 reason=\"\" tls=- bytes_in=1 "
         "bytes_out=9223372036854775807 number=7 microseconds=1234\n");
@@ -213,7 +215,7 @@ START_TEST(test_long)
 {
     static char much[20000];
     struct log_access access = {much, much,      much,      much,      much,     much,
-                                much, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX};
+                                much, much, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX};
 
     for (int json = 0; json <= 1; json++)
         for (const char *fill = "a\x01\xff\""; *fill != '\0'; fill++) {
