@@ -1,7 +1,7 @@
 """doipy and doip_sdk against doipd, and our `doip` against a doip_sdk server. Run by `run` in its virtual environment; prints TAP.
 
 doip_sdk opens one connection per request and never looks at the certificate. doipy is built on it, and sends credentials with
-Create, Update and Delete, which are 102 as long as doipd has no users.
+Create, Update and Delete. The doipd here has a user, and lets all others read, as is the default.
 """
 
 import hashlib
@@ -19,13 +19,15 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "system"))
 sys.dont_write_bytecode = True
 
 import doip_sdk  # noqa: E402
-from daemon import BUILD, SERVICE, Daemon, free_port, until  # noqa: E402
+from daemon import BUILD, SERVICE, Daemon, free_port, hashed, until  # noqa: E402
 from doipy.actions import doip as doipy  # noqa: E402
 
 HOST = "127.0.0.1"
 OK, INVALID, UNAUTHENTICATED, UNKNOWN = (f"0.DOIP/Status.{number}" for number in ("001", "101", "102", "104"))
 MIB = 1 << 20
 SIZES = (0, 1, MIB, 200 * MIB)
+WHO = {"username": "alice", "password": "secret"}
+READ_ONLY = ["Hello", "ListOperations", "Retrieve", "Search"]
 cases = []
 
 
@@ -42,7 +44,8 @@ class World:
     """A doipd with its store, and a directory to work in."""
 
     def __init__(self):
-        self.daemon = Daemon(handlers=("store",))
+        user = {"id": "35.TEST/alice", "name": "alice", "password_hash": hashed("secret")}
+        self.daemon = Daemon(handlers=("store",), settings={"users": [user], "access": {"anonymous": READ_ONLY}})
         self.daemon.start()
         self.port = self.daemon.port
         self.dir = tempfile.mkdtemp(dir=self.daemon.dir)
@@ -66,7 +69,7 @@ class World:
 
     def create(self, identifier, path, **attributes):
         element = {"id": "data", "type": "application/octet-stream", "attributes": {"filename": path.name}}
-        return self.first({"targetId": SERVICE, "operationId": "0.DOIP/Op.Create"},
+        return self.first({"targetId": SERVICE, "operationId": "0.DOIP/Op.Create", "authentication": WHO},
                           {"id": identifier, "type": "Document", "attributes": {"content": attributes}, "elements": [element]},
                           {"id": "data"}, path)
 
@@ -148,12 +151,26 @@ def doipy_retrieve_and_search(world):
 
 @case
 def doipy_with_credentials(world):
-    """Create and Delete always carry them: without users the answer is 102, in words, never silent anonymity"""
-    who = {"username": "alice", "password": "secret"}
-    for answer in (doipy.create(SERVICE, HOST, world.port, "Document", do_name="n", bitsq=world.file("x", 10), **who),
-                   doipy.delete("35.TEST/1", HOST, world.port, **who)):
-        equal(answer[0]["status"], UNAUTHENTICATED)
-        assert answer[0]["output"]["reason"]
+    """Create, Update and Delete always carry them: here they count"""
+    path = world.file("x", 10)
+    made = doipy.create(SERVICE, HOST, world.port, "Document", do_name="n", bitsq=path, **WHO)
+    equal(made[0]["status"], OK)
+    identifier = made[0]["output"]["id"]
+    equal(made[0]["output"]["attributes"]["metadata"]["createdBy"], "35.TEST/alice")
+    by_id = {"client_id": "35.TEST/alice", "password": "secret"}
+    equal(doipy.add_metadata(identifier, HOST, world.port, metadata={"colour": "blue"}, **by_id)[0]["status"], OK)
+    equal(doipy.update_bitsq(identifier, HOST, world.port, world.file("y", 20), **WHO)[0]["status"], OK)
+    found = doipy.retrieve(identifier, HOST, world.port, **WHO)[0]["output"]
+    equal((found["attributes"]["content"]["colour"], found["elements"][0]["length"]), ("blue", 20))
+    equal(doipy.delete(identifier, HOST, world.port, **WHO)[0]["status"], OK)
+    equal(doipy.retrieve(identifier, HOST, world.port)[0]["status"], UNKNOWN)
+
+
+@case
+def doipy_with_wrong_credentials(world):
+    for who in ({"username": "alice", "password": "Secret"}, {"token": "x"}, {"username": "bob", "password": "secret"}):
+        answer = doipy.create(SERVICE, HOST, world.port, "Document", do_name="n", **who)
+        equal((answer[0]["status"], answer[0]["output"]["reason"]), (UNAUTHENTICATED, "The credentials are not valid."))
 
 
 # ---------------------------------------------------------------- doip against a doip_sdk server
