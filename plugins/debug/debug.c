@@ -107,8 +107,24 @@ debug_close(void *state)
     free(debug);
 }
 
+/* `authentication` with a member "debug": who the client then is, or what shall go wrong. */
+static doip_result
+debug_authenticate(doip_request *request, const json_t *authentication)
+{
+    const char *wish = json_string_value(json_object_get(authentication, "debug"));
+
+    if (wish == NULL)
+        return DOIP_DECLINED;
+    if (strcmp(wish, "refuse") == 0)
+        return DOIP_FAILED;
+    if (strcmp(wish, "nobody") != 0)
+        doip_request_set_client(request, wish, NULL);
+    return DOIP_OK;
+}
+
 DOIP_HANDLER(.name = "debug", .version = "1.0", .flags = DOIP_THREAD_SAFE, .operations = operations,
-             .options = options_table, .open = debug_open, .close = debug_close);
+             .options = options_table, .open = debug_open, .close = debug_close,
+             .authenticate = debug_authenticate);
 
 static debug_action
 find(const char *name)

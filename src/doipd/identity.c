@@ -190,6 +190,31 @@ accept_any(int ok, X509_STORE_CTX *store)
     return 1;
 }
 
+/* A session says that its client's chain was good: it is resumed only where the authorities are those of then. */
+static bool
+bind_sessions(SSL_CTX *context, const char *file, char *reason, size_t size)
+{
+    unsigned char id[EVP_MAX_MD_SIZE];
+    unsigned int length = 0;
+    BIO *bio = BIO_new_file(file, "r");
+    BIO *hash = BIO_new(BIO_f_md());
+    char scrap[4096];
+    bool good = bio != NULL && hash != NULL && BIO_set_md(hash, EVP_sha256()) == 1;
+
+    if (good) {
+        BIO_push(hash, bio);
+        while (BIO_read(hash, scrap, sizeof scrap) > 0)
+            ;
+        length = (unsigned int)BIO_gets(hash, (char *)id, sizeof id);
+        good = length == SSL_MAX_SID_CTX_LENGTH && SSL_CTX_set_session_id_context(context, id, length) == 1;
+    }
+    BIO_free(hash);
+    BIO_free(bio);
+    if (!good)
+        snprintf(reason, size, "tls.client_ca: can't read %s again: %s", file, doip_tls_error());
+    return good;
+}
+
 static bool
 has_keys(const struct user_list *users)
 {
@@ -216,7 +241,7 @@ use_client_ca(SSL_CTX *context, const struct config *config, char *reason, size_
     /* The names tell clients which certificate to show: those who are known by their key would show none. */
     if (!has_keys(&config->users))
         SSL_CTX_set_client_CA_list(context, SSL_load_client_CA_file(file));
-    return true;
+    return bind_sessions(context, file, reason, size);
 }
 
 SSL_CTX *
@@ -236,11 +261,11 @@ identity_context(const struct config *config, bool may_make, char *reason, size_
         done = use_files(context, config, reason, size);
     else
         done = use_kept(context, config, may_make, reason, size);
+    tickets_install(context);
     if (!done || !use_client_ca(context, config, reason, size)) {
         SSL_CTX_free(context);
         ERR_clear_error();
         return NULL;
     }
-    tickets_install(context);
     return context;
 }

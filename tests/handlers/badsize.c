@@ -6,4 +6,4 @@
 
 DOIP_EXPORT extern const doip_descriptor doip_handler;
 const doip_descriptor doip_handler = {
-    .magic = DOIP_MAGIC, .abi = DOIP_ABI, .size = sizeof(doip_descriptor) - 8, .name = (const char *)8};
+    .magic = DOIP_MAGIC, .abi = DOIP_ABI, .size = sizeof(doip_descriptor) + 8, .name = (const char *)8};

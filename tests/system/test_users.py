@@ -6,6 +6,8 @@ import json
 import os
 import pty
 import re
+import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -163,6 +165,16 @@ class Users(SharedCase):
         self.info(doip.UNAUTHENTICATED, WRONG, authentication={"token": "Opaque"})
         self.info(doip.UNAUTHENTICATED, client="20.T/bob", authentication={"token": "opaque"})
         self.info(doip.FORBIDDEN, "may not act as", authentication={"token": "opaque", "asUserId": "20.T/bob"})
+
+    def test_what_such_a_handler_may_say(self):
+        self.is_client("20.T/erin", authentication={"debug": "20.T/erin"})
+        self.info(doip.UNAUTHENTICATED, WRONG, authentication={"debug": "refuse"})
+        self.info(doip.UNAUTHENTICATED, WRONG, authentication={"debug": "nobody"})
+        self.assertIn("handler debug authenticated a request without saying who sent it", self.daemon.log())
+        with self.subTest("it also answers for users of the configuration, if not for their own credentials"):
+            self.assertEqual(self.info(authentication={"debug": "20.T/bob"})["groups"], ["guests"])
+            self.info(doip.UNAUTHENTICATED, WRONG, authentication={"debug": "20.T/off"})
+            self.info(doip.UNAUTHENTICATED, WRONG, authentication={"debug": "20.T/bob", "username": "bob", "password": "x"})
 
     def test_what_each_may_call(self):
         for operation in (doip.CREATE, INFO, "20.X/Y"):
@@ -326,6 +338,36 @@ class Slowly(Case):
 
 
 class Without(Case):
+    def test_no_users_and_no_handler_that_knows_any(self):
+        made = self.make(handlers=("older",))
+        for given in ({"username": "a", "password": "b"}, {"token": "x"}, {}):
+            self.status(made.request(doip.HELLO, SERVICE, authentication=given), doip.UNAUTHENTICATED, "This service has no users")
+        self.assertEqual(self.ok(made.request(doip.HELLO, SERVICE)).output, "older")
+
+    def test_a_resumed_session_proves_nothing_to_another_authority(self):
+        """The ticket of a session says that the chain was good: for the authorities of then."""
+        made = self.make(handlers=("debug",), start=False)
+        tls = certificate(made, "c", "/UID=20.T\\/alice")
+        certificate(made, "other", "/CN=another authority")
+        tls.maximum_version = ssl.TLSVersion.TLSv1_2
+        made.change({"tls": {"client_ca": made.path("c.pem")}})
+        self.addCleanup(made.stop)
+        made.start()
+        with made.connect(tls=tls) as connection:
+            self.assertEqual(self.ok(connection.request(INFO, SERVICE)).output["client"], "20.T/alice")
+            session = connection.sock.session
+
+        def client():
+            with socket.create_connection((doip.HOST, made.port), 20) as plain:
+                with tls.wrap_socket(plain, session=session) as sock:
+                    sock.sendall(doip.message(INFO, SERVICE))
+                    return sock.session_reused, b'"client":"20.T/alice"' in sock.recv(65536)
+
+        self.assertEqual(client(), (True, True))
+        made.change({"tls": {"client_ca": made.path("other.pem")}})
+        made.reload()
+        self.assertEqual(client(), (False, False))
+
     def test_a_user_for_the_authority_only(self):
         """Users without any credential of their own give groups to those that the configured CA vouches for."""
         made = self.make(handlers=("debug",), start=False)
