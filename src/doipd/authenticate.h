@@ -25,8 +25,9 @@ struct authenticator {
 /* Who sends a request: a part of its connection, cleared before each request. */
 struct caller {
     struct gate_pass pass;
-    const char *
-        actor; /* the user that acts as the client; NULL: the client is itself. Lives as long as the configuration */
+    /* The user that acts as the client; NULL: the client is itself. Lives as long as the
+     * configuration. */
+    const char *actor;
 };
 
 /* False: no memory or random bytes. `hashings`: how many may run at once. */

@@ -304,6 +304,25 @@ class Slowly(Case):
                 self.ok(connection.request(doip.HELLO, SERVICE, authentication={"username": "alice", "password": "alice's"}))
         self.assertLess(self.cpu(made) - before, 1.0, "seconds of CPU time; 200 hashings take more than 2")
 
+    def test_unknown_and_disabled_users_cost_the_same_work(self):
+        """As CPU time of the worker, which a mere look-up does not take; how long an answer takes is not measured."""
+        made = self.serve(workers={"processes": 1})
+        made.change({"users": made.users + [{"id": f"20.T/off{n}", "password_hash": made.users[0]["password_hash"], "enabled": False}
+                                            for n in range(15)]})
+        made.reload()
+        spent = {}
+        for kind, name in (("real", "{}"), ("unknown", "nobody {}"), ("disabled", "20.T/off{}")):
+            before = self.cpu(made)
+            for number in range(12):
+                who = ("alice", "bob")[number % 2] if kind == "real" else name.format(number)
+                given = {"username": who, "password": "guess"}
+                doip.request(made.port, doip.HELLO, SERVICE, authentication=given, source=f"127.0.3.{len(spent) * 16 + number // 4 + 1}")
+                if kind == "real" and number == 7:
+                    break  # four failures of each: the fifth would cost a penalty
+            spent[kind] = (self.cpu(made) - before) / (number + 1)
+        self.assertGreater(spent["unknown"], spent["real"] / 3, spent)
+        self.assertGreater(spent["disabled"], spent["real"] / 3, spent)
+
     def cpu(self, made):
         with open(f"/proc/{made.workers()[0]}/stat") as file:
             fields = file.read().rpartition(")")[2].split()
