@@ -77,13 +77,6 @@ catalog_sha256(sqlite3_stmt *statement, int column, struct blob *blob)
 
 /* ------------------------------------------------------------------ reading */
 
-enum {
-    OBJECT_VERSION = CATALOG_ATTRIBUTES + 1,
-    OBJECT_CREATED_ON,
-    OBJECT_CREATED_BY,
-    OBJECT_MODIFIED_ON,
-    OBJECT_MODIFIED_BY
-};
 enum { ELEMENT_ID, ELEMENT_TYPE, ELEMENT_ATTRIBUTES, ELEMENT_LENGTH, ELEMENT_SHA256, ELEMENT_BLOB };
 
 int64_t
@@ -160,15 +153,15 @@ object_metadata(sqlite3_stmt *statement)
     json_t *metadata = json_object();
 
     if (json_object_set_new(metadata, "createdOn",
-                            json_integer(sqlite3_column_int64(statement, OBJECT_CREATED_ON))) ==
+                            json_integer(sqlite3_column_int64(statement, CATALOG_CREATED_ON))) ==
             0 &&
-        column_string(statement, OBJECT_CREATED_BY, metadata, "createdBy") &&
+        column_string(statement, CATALOG_CREATED_BY, metadata, "createdBy") &&
         json_object_set_new(metadata, "modifiedOn",
-                            json_integer(sqlite3_column_int64(statement, OBJECT_MODIFIED_ON))) ==
+                            json_integer(sqlite3_column_int64(statement, CATALOG_MODIFIED_ON))) ==
             0 &&
-        column_string(statement, OBJECT_MODIFIED_BY, metadata, "modifiedBy") &&
+        column_string(statement, CATALOG_MODIFIED_BY, metadata, "modifiedBy") &&
         json_object_set_new(metadata, "version",
-                            json_integer(sqlite3_column_int64(statement, OBJECT_VERSION))) == 0)
+                            json_integer(sqlite3_column_int64(statement, CATALOG_VERSION))) == 0)
         return metadata;
     json_decref(metadata);
     return NULL;

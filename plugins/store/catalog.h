@@ -14,8 +14,18 @@
 #define CATALOG_METADATA "metadata"
 #define CATALOG_DIGEST "sha256"
 
-/* The columns of SQL_OBJECT that more than catalog.c reads. */
-enum { CATALOG_NUMBER, CATALOG_ID, CATALOG_TYPE, CATALOG_ATTRIBUTES };
+/* The columns of SQL_OBJECT_COLUMNS. */
+enum {
+    CATALOG_NUMBER,
+    CATALOG_ID,
+    CATALOG_TYPE,
+    CATALOG_ATTRIBUTES,
+    CATALOG_VERSION,
+    CATALOG_CREATED_ON,
+    CATALOG_CREATED_BY,
+    CATALOG_MODIFIED_ON,
+    CATALOG_MODIFIED_BY
+};
 
 /* A column of JSON text; NULL where it is NULL, or does not parse (latched). */
 json_t *catalog_json(struct connection *connection, sqlite3_stmt *statement, int column);
@@ -71,8 +81,8 @@ void catalog_forget(struct connection *connection, const struct catalog_garbage 
 /* Takes the number of an object that was found; 0 to go on. */
 typedef int (*catalog_found)(int64_t number, void *closure);
 
-/* How many objects match; those of the page go to `found` (listing.c). OK, REFUSED, or FAILED when
- * it failed or `found` did. */
+/* On a connection to the index: how many objects match; those of the page go to `found`
+ * (listing.c). OK, REFUSED, or FAILED when it failed or `found` did. */
 int catalog_search(struct connection *connection, const struct query *query,
                    const struct repository_page *page, catalog_found found, void *closure,
                    uint64_t *size, struct failure *failure);

@@ -8,7 +8,6 @@
 #include <time.h>
 
 #include "catalog.h"
-#include "catalog_index.h"
 
 static int64_t
 now(void)
@@ -44,27 +43,6 @@ attributes_text(struct connection *connection, const json_t *attributes)
     if (attributes != NULL && text == NULL)
         connection_fail(connection, "memory is short");
     return text;
-}
-
-/* Takes the object, as it stands in the catalog now, into the index, or out of it. */
-static void
-catalog_index(struct connection *connection, int64_t number,
-              void (*change)(struct connection *, const struct index_object *))
-{
-    sqlite3_stmt *statement = connection_query(connection, SQL_OBJECT, "i", number);
-    struct index_object object = {.number = number};
-    json_t *attributes;
-
-    if (connection_step(connection, statement) != 1)
-        return;
-    attributes = catalog_json(connection, statement, CATALOG_ATTRIBUTES);
-    object.attributes = attributes;
-    object.id = (const char *)sqlite3_column_text(statement, CATALOG_ID);
-    object.type = (const char *)sqlite3_column_text(statement, CATALOG_TYPE);
-    change(connection, &object);
-    if (statement != NULL)
-        sqlite3_reset(statement);
-    json_decref(attributes);
 }
 
 /* Writes one element: what is not given stays as it is (`fresh`: there is none yet). */
@@ -109,7 +87,6 @@ catalog_add(struct connection *connection, const char *id, const json_t *object,
 
     if (connection_run(connection, SQL_OBJECT_ADD, "sssis", id, type, attributes, now(), client)) {
         number = connection_rowid(connection);
-        index_add(connection, &(struct index_object){number, id, type, given});
         catalog_put_elements(connection, number, object, blobs, true);
     }
     json_decref(given);
@@ -134,13 +111,8 @@ catalog_change(struct connection *connection, int64_t number, const json_t *obje
     const char *type = json_string_value(json_object_get(object, "type"));
     json_t *given = attributes_given(connection, object, CATALOG_METADATA);
     char *attributes = attributes_text(connection, given);
-    bool changes = type != NULL || attributes != NULL;
 
-    if (changes)
-        catalog_index(connection, number, index_remove);
     connection_run(connection, SQL_OBJECT_CHANGE, "issis", number, type, attributes, now(), client);
-    if (changes)
-        catalog_index(connection, number, index_add);
     catalog_drop_elements(connection, number, drop);
     catalog_put_elements(connection, number, object, blobs, false);
     json_decref(given);
@@ -150,7 +122,6 @@ catalog_change(struct connection *connection, int64_t number, const json_t *obje
 void
 catalog_remove(struct connection *connection, int64_t number)
 {
-    catalog_index(connection, number, index_remove);
     connection_run(connection, SQL_ELEMENTS_REMOVE, "i", number);
     connection_run(connection, SQL_OBJECT_REMOVE, "i", number);
 }

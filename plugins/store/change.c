@@ -356,6 +356,8 @@ change_commit(struct writing *writing, json_t **stored, struct failure *failure)
     } else if (writing->terms != NULL || atomic_load(&change->repository->untidy)) {
         repository_sweep(change->repository);
     }
+    if (status == REPOSITORY_OK)
+        index_wake(change->repository->index);
     *stored = writing->stored;
     return status;
 }

@@ -49,6 +49,12 @@ log_grown(void *closure, sqlite3 *handle, const char *name, int pages)
     return SQLITE_OK;
 }
 
+void
+database_log(struct connection *connection)
+{
+    sqlite3_wal_hook(connection->handle, log_grown, NULL);
+}
+
 /* ------------------------------------------------------------------ a transaction */
 
 bool
@@ -77,10 +83,11 @@ database_writer(struct database *database, struct failure *failure)
     if (!database_lock(database, failure))
         return NULL;
     if (database->writer == NULL)
-        database->writer = connection_new(database->path, SQL_CONNECTION_WRITER, failure);
+        database->writer =
+            connection_new(DATABASE_NAME, database->readers.path, SQL_CONNECTION_WRITER, failure);
     if (database->writer != NULL) {
         database->writer->database = database;
-        sqlite3_wal_hook(database->writer->handle, log_grown, NULL);
+        database_log(database->writer);
         if (connection_run(database->writer, SQL_WRITE, ""))
             return database->writer;
         connection_status(database->writer, failure);

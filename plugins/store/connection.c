@@ -1,5 +1,5 @@
 /*
- * A connection to the store's catalog and its statements (connection.h). In each worker process;
+ * A connection to the store's catalog or index, and its statements (connection.h). In each worker process;
  * opened after the fork.
  */
 #include "connection.h"
@@ -23,7 +23,7 @@ connection_fail(struct connection *connection, const char *reason)
     if (connection->failed)
         return;
     connection->failed = true;
-    snprintf(connection->reason, sizeof(connection->reason), "the catalog: %s", reason);
+    snprintf(connection->reason, sizeof(connection->reason), "%s: %s", connection->name, reason);
 }
 
 static void
@@ -33,7 +33,9 @@ connection_fail_sqlite(struct connection *connection)
     int error = sqlite3_system_errno(connection->handle);
     char reason[300];
 
-    if (error != 0 && (code == SQLITE_IOERR || code == SQLITE_FULL || code == SQLITE_CANTOPEN))
+    connection->damaged = (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB;
+    if (error != 0 &&
+        ((code & 0xff) == SQLITE_IOERR || code == SQLITE_FULL || code == SQLITE_CANTOPEN))
         snprintf(reason, sizeof(reason), "%s: %s", sqlite3_errmsg(connection->handle),
                  strerror(error));
     else
@@ -203,7 +205,7 @@ connection_execute(struct connection *connection, const char *text)
 }
 
 struct connection *
-connection_new(const char *path, const char *setup, struct failure *failure)
+connection_new(const char *name, const char *path, const char *setup, struct failure *failure)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     struct connection *connection = calloc(1, sizeof(*connection));
@@ -212,6 +214,7 @@ connection_new(const char *path, const char *setup, struct failure *failure)
         failure_set(failure, "memory is short");
         return NULL;
     }
+    connection->name = name;
     if (sqlite3_open_v2(path, &connection->handle, flags, NULL) != SQLITE_OK)
         connection_fail_sqlite(connection);
     else

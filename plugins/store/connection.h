@@ -1,7 +1,8 @@
 /*
- * One connection to the store's catalog, with its statements prepared once. Only database.c, which
- * owns connections, and catalog.c and listing.c, which use one that database.c gave them, call it.
- * A connection is used by one thread at a time.
+ * One connection to the store's catalog or to its index, with its statements prepared once. Only
+ * those that own connections (database.c, index.c, pool.c) and those that work on one that was given
+ * to them (catalog.c, listing.c and their kin) call it. A connection is used by one thread at a
+ * time.
  */
 #ifndef STORE_CONNECTION_H
 #define STORE_CONNECTION_H
@@ -14,22 +15,29 @@
 #include "words.h"
 
 struct database;
+struct pool;
 
 /* For what SQLite locks by itself, such as recovery after a crash; writers do not meet there. */
 #define CONNECTION_BUSY_MS 30000
 
 struct connection {
-    struct database *database;
+    const char *name;          /* of what it is connected to, for messages */
+    struct database *database; /* of the writer */
+    struct pool *pool;         /* of a reader, and its age there */
+    unsigned age;
     struct connection *next; /* in the list of idle readers */
     sqlite3 *handle;
-    bool failed; /* latched: nothing more is done on it, and it will be closed */
+    bool failed;  /* latched: nothing more is done on it, and it will be closed */
+    bool damaged; /* because what is in the file is not what it should be */
     char reason[400];
     struct tokenizer *tokenizer; /* made when it is first needed */
     sqlite3_stmt *statements[SQL_COUNT];
 };
 
-/* Opens a connection to the catalog at `path`; NULL: failed. `setup` is run on it first. */
-struct connection *connection_new(const char *path, const char *setup, struct failure *failure);
+/* Opens a connection to the database at `path`, which is there; NULL: failed. `setup` is run on it
+ * first; `name` is for messages. */
+struct connection *connection_new(const char *name, const char *path, const char *setup,
+                                  struct failure *failure);
 /* Closes it, which rolls back what was not committed. */
 void connection_free(struct connection **connection);
 

@@ -1,9 +1,5 @@
 /*
  * Connections to the store's catalog (database.h). In each worker process, from any of its threads.
- *
- * Each connection is opened when it is first needed, so always after the fork. One that met an
- * error is closed rather than used again: when the cause is gone (a full disk, a lack of
- * descriptors) the next one works.
  */
 #include "database_impl.h"
 
@@ -14,64 +10,27 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Readers need a connection only while they look something up: more of them than processors bring
- * nothing. */
-#define READERS_MAX 8
-
 struct connection *
 database_reader(struct database *database, struct failure *failure)
 {
-    struct connection *connection;
-
-    pthread_mutex_lock(&database->lock);
-    while (database->idle == NULL && database->readers == READERS_MAX)
-        pthread_cond_wait(&database->given_back, &database->lock);
-    connection = database->idle;
-    if (connection != NULL)
-        database->idle = connection->next;
-    else
-        database->readers++;
-    pthread_mutex_unlock(&database->lock);
-
-    if (connection == NULL)
-        connection = connection_new(database->path, SQL_CONNECTION_READER, failure);
-    if (connection != NULL)
-        connection->database = database;
-    if (connection != NULL && !connection_run(connection, SQL_READ, "")) {
-        connection_status(connection, failure);
-        connection_free(&connection);
-    }
-    if (connection == NULL) {
-        pthread_mutex_lock(&database->lock);
-        database->readers--;
-        pthread_cond_signal(&database->given_back);
-        pthread_mutex_unlock(&database->lock);
-    }
-    return connection;
+    return pool_take(&database->readers, failure);
 }
 
 void
 database_release(struct connection **connection)
 {
-    struct database *database = (*connection)->database;
-
-    if (!connection_end(*connection, SQL_COMMIT))
-        connection_free(connection);
-    pthread_mutex_lock(&database->lock);
-    if (*connection != NULL) {
-        (*connection)->next = database->idle;
-        database->idle = *connection;
-    } else {
-        database->readers--;
-    }
-    pthread_cond_signal(&database->given_back);
-    pthread_mutex_unlock(&database->lock);
-    *connection = NULL;
+    pool_give(connection);
 }
 
 /* ------------------------------------------------------------------ opening */
 
-static char *
+static struct connection *
+database_connect(struct pool *pool, struct failure *failure)
+{
+    return connection_new(DATABASE_NAME, pool->path, SQL_CONNECTION_READER, failure);
+}
+
+char *
 database_path(const char *root, const char *name, struct failure *failure)
 {
     char *path;
@@ -82,10 +41,9 @@ database_path(const char *root, const char *name, struct failure *failure)
     return NULL;
 }
 
-/* Makes the catalog's file where there is none: for its mode, which SQLite gives to the log's files
- * too. One that is there is left alone: closing a file drops all locks that the process has on it.
- */
-static bool
+/* For its mode, which SQLite gives to the log's files too. One that is there is left alone: closing
+ * a file drops all locks that the process has on it. */
+bool
 database_make(const char *path, struct failure *failure)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -99,18 +57,19 @@ database_make(const char *path, struct failure *failure)
     return true;
 }
 
-static bool
-database_turn(struct database *database, const char *root, struct failure *failure)
+int
+database_lock_file(const char *root, const char *name, struct failure *failure)
 {
-    char *path = database_path(root, "writer.lock", failure);
+    char *path = database_path(root, name, failure);
+    int fd;
 
     if (path == NULL)
-        return false;
-    database->turn = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (database->turn < 0)
+        return -1;
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
         failure_set(failure, "%s: %s", path, strerror(errno));
     free(path);
-    return database->turn >= 0;
+    return fd;
 }
 
 struct database *
@@ -122,14 +81,13 @@ database_open(const char *root, struct failure *failure)
         failure_set(failure, "memory is short");
         return NULL;
     }
-    pthread_mutex_init(&database->lock, NULL);
     pthread_mutex_init(&database->queueing, NULL);
-    pthread_cond_init(&database->given_back, NULL);
-    database->turn = -1;
+    pool_init(&database->readers, database_path(root, "catalog.db", failure), database_connect,
+              NULL);
+    database->turn = database_lock_file(root, "writer.lock", failure);
     database->last = &database->jobs;
-    database->path = database_path(root, "catalog.db", failure);
-    if (database->path == NULL || !database_turn(database, root, failure) ||
-        !database_make(database->path, failure) || !database_schema(database, failure))
+    if (database->readers.path == NULL || database->turn < 0 ||
+        !database_make(database->readers.path, failure) || !database_schema(database, failure))
         database_close(&database);
     return database;
 }
@@ -141,19 +99,11 @@ database_close(struct database **database)
 
     if (closing == NULL)
         return;
-    while (closing->idle != NULL) {
-        struct connection *connection = closing->idle;
-
-        closing->idle = connection->next;
-        connection_free(&connection);
-    }
     connection_free(&closing->writer);
     if (closing->turn >= 0)
         close(closing->turn);
-    pthread_cond_destroy(&closing->given_back);
     pthread_mutex_destroy(&closing->queueing);
-    pthread_mutex_destroy(&closing->lock);
-    free(closing->path);
+    pool_fini(&closing->readers);
     free(closing);
     *database = NULL;
 }

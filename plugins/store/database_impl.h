@@ -1,6 +1,6 @@
 /*
  * What database.c (readers, opening), commits.c (the writer) and schema.c (what is in the file)
- * share. Nobody else includes it.
+ * share, and index.c with its kin borrow. Nobody else includes it.
  */
 #ifndef STORE_DATABASE_IMPL_H
 #define STORE_DATABASE_IMPL_H
@@ -8,15 +8,15 @@
 #include <pthread.h>
 
 #include "database.h"
+#include "pool.h"
+
+/* In messages. */
+#define DATABASE_NAME "the catalog"
 
 struct job;
 
 struct database {
-    char *path;
-    pthread_mutex_t lock; /* over idle and readers */
-    pthread_cond_t given_back;
-    struct connection *idle;
-    int readers;
+    struct pool readers;
     pthread_mutex_t queueing; /* over jobs and leading */
     struct job *jobs;         /* that wait for a transaction, first come first */
     struct job **last;
@@ -34,6 +34,18 @@ struct connection *database_writer(struct database *database, struct failure *fa
 /* Each ends it. REPOSITORY_OK: what was written is on disk. FAILED: nothing of it is. */
 int database_commit(struct connection **connection, struct failure *failure);
 void database_rollback(struct connection **connection);
+
+/* Files of the store, for index.c, too. A path, the caller's; NULL: memory is short. */
+char *database_path(const char *root, const char *name, struct failure *failure);
+/* Makes a database's file where there is none. */
+bool database_make(const char *path, struct failure *failure);
+/* A descriptor of a file that is locked, -1: failed. */
+int database_lock_file(const char *root, const char *name, struct failure *failure);
+/* Puts the database into WAL mode; has its log copied into it when it is long. */
+bool database_journal(struct connection *connection);
+void database_log(struct connection *connection);
+/* A number that a statement gives, -1 when it can't be had. */
+int database_number(struct connection *connection, enum sql which);
 
 /* Makes or brings up to date what is in the file. */
 bool database_schema(struct database *database, struct failure *failure);

@@ -1,6 +1,6 @@
 /*
- * A thread that cleans up behind the others, so that nobody waits for it. Only repository.c and
- * sweep.c call it. It starts when it is first needed, so always after the fork. Thread-safe.
+ * A thread that works behind the others, so that nobody waits for it: it cleans up (sweep.c), or
+ * keeps the index current (index.c). It starts when it is first needed, so always after the fork. Thread-safe.
  */
 #ifndef STORE_JANITOR_H
 #define STORE_JANITOR_H

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "catalog.h"
-#include "catalog_index.h"
+#include "index_entry.h"
 #include "where.h"
 
 struct listing {
@@ -25,7 +25,7 @@ listing_sort(struct statement *statement, const struct repository_sort *sort)
 {
     if (sort->field.column == QUERY_POINTER) {
         fputs(sort->descending ? SQL_SORT_GREATEST : SQL_SORT_LEAST, statement->file);
-        statement_number(statement, index_path(statement->connection, sort->field.pointer));
+        statement_number(statement, entry_path(statement->connection, sort->field.pointer));
         fputs(")", statement->file);
     } else {
         fputs(where_column(sort->field.column), statement->file);

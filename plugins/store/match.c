@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "catalog_index.h"
+#include "index_entry.h"
 #include "where.h"
 #include "words.h"
 
@@ -155,7 +155,7 @@ match_words(struct statement *statement, const struct query *query, FILE *file)
     char *text;
 
     if (query->field.column == QUERY_POINTER) {
-        path = index_path(statement->connection, query->field.pointer);
+        path = entry_path(statement->connection, query->field.pointer);
         words_mark(term.mark, path);
     }
     if (path == 0) {

@@ -62,11 +62,15 @@ repository_open(const char *root, struct failure *failure)
         failure_set(failure, "%s: %s", root, strerror(errno));
     if (path != NULL)
         repository->database = database_open(path, failure);
+    if (repository->database != NULL)
+        repository->index = index_open(path, repository->database, failure);
     free(path);
-    if (repository->database == NULL)
+    if (repository->index == NULL) {
         repository_close(&repository);
-    else
-        repository_tidy(repository);
+        return NULL;
+    }
+    repository_tidy(repository);
+    index_wake(repository->index);
     return repository;
 }
 
@@ -82,6 +86,7 @@ repository_close(struct repository **repository)
     if (*repository == NULL)
         return;
     janitor_free(&(*repository)->janitor);
+    index_close(&(*repository)->index);
     database_close(&(*repository)->database);
     blobs_close(&(*repository)->blobs);
     free(*repository);
@@ -304,7 +309,9 @@ repository_delete(struct repository *repository, const struct acl_client *client
     struct deletion deletion = {repository, client, id, version};
     int status = database_write(repository->database, deletion_work, &deletion, failure);
 
-    if (status == REPOSITORY_OK)
+    if (status == REPOSITORY_OK) {
         repository_sweep(repository);
+        index_wake(repository->index);
+    }
     return status;
 }

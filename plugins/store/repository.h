@@ -62,7 +62,8 @@ struct repository_limits {
 void repository_limit(struct repository *repository, const struct repository_limits *limits);
 /* The rules for who may, borrowed; to be called before the first call for a client. */
 void repository_rules(struct repository *repository, const struct acl_rules *rules);
-/* Waits until what is not needed any more since earlier calls has been removed from the disk. */
+/* Waits until what is not needed any more since earlier calls has been removed from the disk, and
+ * what they changed can be found. */
 void repository_settle(struct repository *repository);
 
 /*

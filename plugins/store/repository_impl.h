@@ -10,11 +10,13 @@
 #include "blobs.h"
 #include "catalog.h"
 #include "database.h"
+#include "index.h"
 #include "janitor.h"
 #include "repository.h"
 
 struct repository {
     struct database *database;
+    struct index *index;
     struct blobs *blobs;
     struct janitor *janitor;
     struct repository_limits limits;

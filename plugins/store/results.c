@@ -80,18 +80,33 @@ results_found(int64_t number, void *closure)
     return 0;
 }
 
+/* One look into the index; *again: it was damaged. */
 static int
-results_fill(struct repository_results *results, const struct query *query,
-             const struct repository_page *page, struct failure *failure)
+results_look(struct repository_results *results, const struct query *query,
+             const struct repository_page *page, bool *again, struct failure *failure)
 {
-    struct connection *connection = database_reader(results->repository->database, failure);
+    struct index *index = results->repository->index;
+    struct connection *connection = index_reader(index, failure);
     int status;
 
+    *again = false;
     if (connection == NULL)
         return REPOSITORY_FAILED;
     status =
         catalog_search(connection, query, page, results_found, results, &results->size, failure);
-    database_release(&connection);
+    *again = index_release(index, &connection);
+    return status;
+}
+
+static int
+results_fill(struct repository_results *results, const struct query *query,
+             const struct repository_page *page, struct failure *failure)
+{
+    bool again;
+    int status = results_look(results, query, page, &again, failure);
+
+    if (again && results->listed == 0)
+        status = results_look(results, query, page, &again, failure);
     if (status == REPOSITORY_OK && results->file >= 0)
         status = results_spill(results);
     if (results->failure.text[0] != '\0')

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "catalog_index.h"
 #include "database_impl.h"
 
 /* A new catalog takes all these steps, an old one those that it has not taken yet. */
@@ -17,9 +16,8 @@ static const char *const schema_steps[] = {
 
 enum { SCHEMA_VERSION = sizeof(schema_steps) / sizeof(*schema_steps) };
 
-/* A pragma's value, -1 when it can't be had. */
-static int
-schema_number(struct connection *connection, enum sql which)
+int
+database_number(struct connection *connection, enum sql which)
 {
     sqlite3_stmt *statement = connection_query(connection, which, "");
     int value = -1;
@@ -32,8 +30,8 @@ schema_number(struct connection *connection, enum sql which)
 }
 
 /* The pragma answers with the mode that is now in force. */
-static bool
-schema_journal(struct connection *connection)
+bool
+database_journal(struct connection *connection)
 {
     sqlite3_stmt *statement = connection_prepare(connection, SQL_JOURNAL);
     const char *mode = connection_step(connection, statement) == 1
@@ -68,8 +66,6 @@ schema_upgrade(struct connection *connection, int version)
 
     for (int step = version; step < SCHEMA_VERSION; step++)
         connection_execute(connection, schema_steps[step]);
-    if (version > 0 && version < SQL_SCHEMA_INDEX)
-        index_fill(connection);
     snprintf(text, sizeof(text), "PRAGMA application_id = %d; PRAGMA user_version = %d;",
              SQL_APPLICATION, SCHEMA_VERSION);
     connection_execute(connection, text);
@@ -83,8 +79,8 @@ schema_bring_up(struct connection *connection)
 
     if (!connection_run(connection, SQL_WRITE, ""))
         return false;
-    version = schema_number(connection, SQL_USER_VERSION);
-    application = schema_number(connection, SQL_APPLICATION_ID);
+    version = database_number(connection, SQL_USER_VERSION);
+    application = database_number(connection, SQL_APPLICATION_ID);
     if (version < 0 || version > SCHEMA_VERSION ||
         application != (version == 0 ? 0 : SQL_APPLICATION))
         schema_refuse(connection, version);
@@ -100,9 +96,10 @@ database_schema(struct database *database, struct failure *failure)
 
     if (!database_lock(database, failure))
         return false;
-    database->writer = connection_new(database->path, SQL_CONNECTION_WRITER, failure);
+    database->writer =
+        connection_new(DATABASE_NAME, database->readers.path, SQL_CONNECTION_WRITER, failure);
     if (database->writer != NULL) {
-        good = schema_journal(database->writer) && schema_bring_up(database->writer);
+        good = database_journal(database->writer) && schema_bring_up(database->writer);
         connection_status(database->writer, failure);
     }
     database_unlock(database);

@@ -14,11 +14,18 @@
  *             then the row.
  *   usage     One row: the length of all blobs together (the triggers keep it).
  *   small     The bytes of small blobs. A blob that has no row here is a file.
+ *   change    What the index (index.h) must look at again: objects updated or deleted (the
+ *             triggers keep it). New objects it knows by their numbers, which never come again.
+ *   identity  One row: what tells this catalog from others.
+ *
+ * The index, index.db, has a version of its own, which is never brought up to date but made anew.
+ *
+ *   state     One row: whose index it is, and what it has taken in (index_impl.h).
+ *   entry     One row per object, by object.number, with what can be searched and sorted by.
  *   path      The places in attributes that have ever had a value: JSON pointers below
  *             attributes, array indexes as "_".
- *   field     The values there, for ranges and sorting; strings are cut (catalog_index.h).
- *   word      Full-text index over the words of each object (words.h), by object.number. It
- *             holds no text of its own: what is taken out must be the very text that was put in.
+ *   field     The values there, for ranges and sorting; strings are cut (index_entry.h).
+ *   word      Full-text index over the words of each object (words.h), by object.number.
  *   vocabulary  Its words.
  */
 #ifndef STORE_SQL_H
@@ -106,12 +113,78 @@
     "  UPDATE usage SET bytes = bytes - OLD.length;"               \
     "END;"
 
+#define SQL_SCHEMA_5                                             \
+    "DROP TABLE vocabulary;"                                     \
+    "DROP TABLE word;"                                           \
+    "DROP TABLE field;"                                          \
+    "DROP TABLE path;"                                           \
+    "DROP INDEX object_type;"                                    \
+    "DROP INDEX object_created_on;"                              \
+    "DROP INDEX object_modified_on;"                             \
+    "DROP INDEX object_created_by;"                              \
+    "CREATE TABLE identity (catalog BLOB NOT NULL) STRICT;"      \
+    "INSERT INTO identity VALUES (randomblob(16));"              \
+    "CREATE TABLE change ("                                      \
+    "  seq INTEGER PRIMARY KEY AUTOINCREMENT,"                   \
+    "  object INTEGER NOT NULL"                                  \
+    ") STRICT;"                                                  \
+    "CREATE TRIGGER object_changed AFTER UPDATE ON object BEGIN" \
+    "  INSERT INTO change (object) VALUES (NEW.number);"         \
+    "END;"                                                       \
+    "CREATE TRIGGER object_removed AFTER DELETE ON object BEGIN" \
+    "  INSERT INTO change (object) VALUES (OLD.number);"         \
+    "END;"
+
 /* X(text): each leads to the next version, from an empty file on. They stay as they are for ever:
  * a change is a new step. */
-#define SQL_SCHEMA_STEPS(X) X(SQL_SCHEMA_1) X(SQL_SCHEMA_2) X(SQL_SCHEMA_3) X(SQL_SCHEMA_4)
-/* A catalog from before this version needs its index filled anew. */
-#define SQL_SCHEMA_INDEX 3
+#define SQL_SCHEMA_STEPS(X) \
+    X(SQL_SCHEMA_1) X(SQL_SCHEMA_2) X(SQL_SCHEMA_3) X(SQL_SCHEMA_4) X(SQL_SCHEMA_5)
 
+/* The index as it is made; any change of it, or of what words.h gives, is a new version. */
+#define SQL_INDEX_VERSION 1
+#define SQL_INDEX                                                                          \
+    "CREATE TABLE state ("                                                                 \
+    "  number INTEGER NOT NULL,"                                                           \
+    "  change INTEGER NOT NULL,"                                                           \
+    "  catalog BLOB NOT NULL"                                                              \
+    ") STRICT;"                                                                            \
+    "CREATE TABLE entry ("                                                                 \
+    "  number INTEGER PRIMARY KEY,"                                                        \
+    "  id TEXT NOT NULL,"                                                                  \
+    "  type TEXT NOT NULL,"                                                                \
+    "  version INTEGER NOT NULL,"                                                          \
+    "  created_on INTEGER NOT NULL,"                                                       \
+    "  created_by TEXT,"                                                                   \
+    "  modified_on INTEGER NOT NULL,"                                                      \
+    "  modified_by TEXT,"                                                                  \
+    "  audience INTEGER NOT NULL DEFAULT 0"                                                \
+    ") STRICT;"                                                                            \
+    "CREATE INDEX entry_id ON entry (id);"                                                 \
+    "CREATE INDEX entry_type ON entry (type);"                                             \
+    "CREATE INDEX entry_version ON entry (version) WHERE version > 1;"                     \
+    "CREATE INDEX entry_created_on ON entry (created_on);"                                 \
+    "CREATE INDEX entry_created_by ON entry (created_by) WHERE created_by IS NOT NULL;"    \
+    "CREATE INDEX entry_modified_on ON entry (modified_on);"                               \
+    "CREATE INDEX entry_modified_by ON entry (modified_by) WHERE modified_by IS NOT NULL;" \
+    "CREATE TABLE path ("                                                                  \
+    "  number INTEGER PRIMARY KEY,"                                                        \
+    "  pointer TEXT NOT NULL UNIQUE"                                                       \
+    ") STRICT;"                                                                            \
+    "CREATE TABLE field ("                                                                 \
+    "  object INTEGER NOT NULL,"                                                           \
+    "  path INTEGER NOT NULL,"                                                             \
+    "  value ANY NOT NULL,"                                                                \
+    "  PRIMARY KEY (object, path, value)"                                                  \
+    ") STRICT, WITHOUT ROWID;"                                                             \
+    "CREATE INDEX field_value ON field (path, value);"                                     \
+    "CREATE VIRTUAL TABLE word USING"                                                      \
+    "  fts5(text, columnsize=0, tokenize='unicode61 remove_diacritics 2');"                \
+    "CREATE VIRTUAL TABLE vocabulary USING fts5vocab(word, row);"
+
+/* The index loses nothing that can't be had again: what has not been synced is taken in again. */
+#define SQL_CONNECTION_INDEXER                                 \
+    "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32768;" \
+    "PRAGMA journal_size_limit = 67108864;"
 /* The first connection of a process runs SQL_JOURNAL, every connection SQL_CONNECTION. */
 #define SQL_JOURNAL "PRAGMA journal_mode = WAL"
 #define SQL_CONNECTION "PRAGMA synchronous = FULL;"
@@ -127,52 +200,70 @@
     " FROM element e LEFT JOIN blob b ON b.number = e.blob WHERE e.object = ?"
 
 /* X(name, text) */
-#define SQL_STATEMENTS(X)                                                                    \
-    X(READ, "BEGIN")                                                                         \
-    X(WRITE, "BEGIN IMMEDIATE")                                                              \
-    X(COMMIT, "COMMIT")                                                                      \
-    X(ROLLBACK, "ROLLBACK")                                                                  \
-    X(USER_VERSION, "PRAGMA user_version")                                                   \
-    X(APPLICATION_ID, "PRAGMA application_id")                                               \
-    X(FIND, "SELECT number, version FROM object WHERE id = ?")                               \
-    X(OBJECT, SQL_OBJECT_COLUMNS " WHERE number = ?")                                        \
-    X(OBJECT_AFTER, SQL_OBJECT_COLUMNS " WHERE number > ? ORDER BY number LIMIT 1")          \
-    X(ELEMENTS, SQL_ELEMENT_COLUMNS " ORDER BY e.ordinal")                                   \
-    X(ELEMENT, SQL_ELEMENT_COLUMNS " AND e.id = ?")                                          \
-    X(OBJECT_ADD, "INSERT INTO object (id, type, attributes, created_on, modified_on, "      \
-                  "created_by, modified_by)"                                                 \
-                  " VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?5)")                                    \
-    X(OBJECT_CHANGE,                                                                         \
-      "UPDATE object SET type = coalesce(?2, type), attributes = coalesce(?3, attributes),"  \
-      " version = version + 1, modified_on = ?4, modified_by = ?5 WHERE number = ?1")        \
-    X(OBJECT_REMOVE, "DELETE FROM object WHERE number = ?")                                  \
-    X(ELEMENT_ADD,                                                                           \
-      "INSERT INTO element (object, ordinal, id, type, attributes, blob)"                    \
-      " VALUES (?1, (SELECT coalesce(max(ordinal), 0) + 1 FROM element WHERE object = ?1),"  \
-      " ?2, ?3, ?4, ?5)")                                                                    \
-    X(ELEMENT_CHANGE,                                                                        \
-      "UPDATE element SET type = coalesce(?3, type), attributes = coalesce(?4, attributes)," \
-      " blob = coalesce(?5, blob) WHERE object = ?1 AND id = ?2")                            \
-    X(ELEMENT_REMOVE, "DELETE FROM element WHERE object = ? AND id = ?")                     \
-    X(ELEMENTS_REMOVE, "DELETE FROM element WHERE object = ?")                               \
-    X(USAGE, "SELECT bytes FROM usage")                                                      \
-    X(BLOB_FIND, "SELECT number FROM blob WHERE sha256 = ?")                                 \
-    X(BLOB_ADD, "INSERT INTO blob (sha256, length) VALUES (?, ?)")                           \
-    X(SMALL, "SELECT data FROM small WHERE blob = ?")                                        \
-    X(SMALL_ADD, "INSERT INTO small (blob, data) VALUES (?, ?) ON CONFLICT DO NOTHING")      \
-    X(SMALL_REMOVE, "DELETE FROM small WHERE blob = ?")                                      \
-    X(GARBAGE, "SELECT number, sha256, EXISTS (SELECT 1 FROM small WHERE blob = number)"     \
-               " FROM blob WHERE uses = 0 LIMIT ?")                                          \
-    X(BLOB_REMOVE, "DELETE FROM blob WHERE number = ? AND uses = 0")                         \
-    X(PATH, "SELECT number FROM path WHERE pointer = ?")                                     \
-    X(PATH_ADD, "INSERT INTO path (pointer) VALUES (?)")                                     \
-    X(FIELD_ADD, "INSERT INTO field (object, path, value) VALUES (?, ?, ?)"                  \
-                 " ON CONFLICT DO NOTHING")                                                  \
-    X(FIELDS_REMOVE, "DELETE FROM field WHERE object = ?")                                   \
-    X(TERMS, "SELECT term FROM vocabulary WHERE term >= ?1 AND term < ?2 AND term GLOB ?3"   \
-             " LIMIT ?4")                                                                    \
-    X(WORDS_ADD, "INSERT INTO word (rowid, text) VALUES (?, ?)")                             \
-    X(WORDS_REMOVE, "INSERT INTO word (word, rowid, text) VALUES ('delete', ?, ?)")
+#define SQL_STATEMENTS(X)                                                                      \
+    X(READ, "BEGIN")                                                                           \
+    X(WRITE, "BEGIN IMMEDIATE")                                                                \
+    X(COMMIT, "COMMIT")                                                                        \
+    X(ROLLBACK, "ROLLBACK")                                                                    \
+    X(USER_VERSION, "PRAGMA user_version")                                                     \
+    X(APPLICATION_ID, "PRAGMA application_id")                                                 \
+    X(FIND, "SELECT number, version FROM object WHERE id = ?")                                 \
+    X(OBJECT, SQL_OBJECT_COLUMNS " WHERE number = ?")                                          \
+    X(OBJECTS_AFTER, SQL_OBJECT_COLUMNS " WHERE number > ? ORDER BY number")                   \
+    X(ELEMENTS, SQL_ELEMENT_COLUMNS " ORDER BY e.ordinal")                                     \
+    X(ELEMENT, SQL_ELEMENT_COLUMNS " AND e.id = ?")                                            \
+    X(OBJECT_ADD, "INSERT INTO object (id, type, attributes, created_on, modified_on, "        \
+                  "created_by, modified_by)"                                                   \
+                  " VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?5)")                                      \
+    X(OBJECT_CHANGE,                                                                           \
+      "UPDATE object SET type = coalesce(?2, type), attributes = coalesce(?3, attributes),"    \
+      " version = version + 1, modified_on = ?4, modified_by = ?5 WHERE number = ?1")          \
+    X(OBJECT_REMOVE, "DELETE FROM object WHERE number = ?")                                    \
+    X(ELEMENT_ADD,                                                                             \
+      "INSERT INTO element (object, ordinal, id, type, attributes, blob)"                      \
+      " VALUES (?1, (SELECT coalesce(max(ordinal), 0) + 1 FROM element WHERE object = ?1),"    \
+      " ?2, ?3, ?4, ?5)")                                                                      \
+    X(ELEMENT_CHANGE,                                                                          \
+      "UPDATE element SET type = coalesce(?3, type), attributes = coalesce(?4, attributes),"   \
+      " blob = coalesce(?5, blob) WHERE object = ?1 AND id = ?2")                              \
+    X(ELEMENT_REMOVE, "DELETE FROM element WHERE object = ? AND id = ?")                       \
+    X(ELEMENTS_REMOVE, "DELETE FROM element WHERE object = ?")                                 \
+    X(USAGE, "SELECT bytes FROM usage")                                                        \
+    X(BLOB_FIND, "SELECT number FROM blob WHERE sha256 = ?")                                   \
+    X(BLOB_ADD, "INSERT INTO blob (sha256, length) VALUES (?, ?)")                             \
+    X(SMALL, "SELECT data FROM small WHERE blob = ?")                                          \
+    X(SMALL_ADD, "INSERT INTO small (blob, data) VALUES (?, ?) ON CONFLICT DO NOTHING")        \
+    X(SMALL_REMOVE, "DELETE FROM small WHERE blob = ?")                                        \
+    X(GARBAGE, "SELECT number, sha256, EXISTS (SELECT 1 FROM small WHERE blob = number)"       \
+               " FROM blob WHERE uses = 0 LIMIT ?")                                            \
+    X(BLOB_REMOVE, "DELETE FROM blob WHERE number = ? AND uses = 0")                           \
+    X(TABLES, "SELECT count(*) FROM sqlite_schema")                                            \
+    X(FEED, "SELECT coalesce((SELECT max(number) FROM object), 0),"                            \
+            " coalesce((SELECT max(seq) FROM change), 0)")                                     \
+    X(IDENTITY, "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'object'), 0)," \
+                " coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'change'), 0),"       \
+                " catalog, (SELECT min(seq) - 1 FROM change) FROM identity")                   \
+    X(CHANGES_AFTER, "SELECT max(seq), object FROM"                                            \
+                     " (SELECT seq, object FROM change WHERE seq > ? ORDER BY seq LIMIT 4000)" \
+                     " GROUP BY object ORDER BY max(seq)")                                     \
+    X(CHANGES_COUNT, "SELECT count(*) FROM (SELECT 1 FROM change WHERE seq <= ? LIMIT ?)")     \
+    X(CHANGES_FORGET, "DELETE FROM change WHERE seq IN"                                        \
+                      " (SELECT seq FROM change WHERE seq <= ? ORDER BY seq LIMIT ?)")         \
+    X(INDEX_BEGIN, "INSERT INTO state (number, change, catalog) VALUES (0, ?, ?)")             \
+    X(INDEX_STATE, "SELECT number, change, catalog FROM state")                                \
+    X(INDEX_TAKEN, "UPDATE state SET number = ?, change = ?")                                  \
+    X(ENTRY_ADD, "INSERT INTO entry (number, id, type, version, created_on, created_by,"       \
+                 " modified_on, modified_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")                 \
+    X(ENTRY_REMOVE, "DELETE FROM entry WHERE number = ?")                                      \
+    X(PATH, "SELECT number FROM path WHERE pointer = ?")                                       \
+    X(PATH_ADD, "INSERT INTO path (pointer) VALUES (?)")                                       \
+    X(FIELD_ADD, "INSERT INTO field (object, path, value) VALUES (?, ?, ?)"                    \
+                 " ON CONFLICT DO NOTHING")                                                    \
+    X(FIELDS_REMOVE, "DELETE FROM field WHERE object = ?")                                     \
+    X(TERMS, "SELECT term FROM vocabulary WHERE term >= ?1 AND term < ?2 AND term GLOB ?3"     \
+             " LIMIT ?4")                                                                      \
+    X(WORDS_ADD, "INSERT INTO word (rowid, text) VALUES (?, ?)")                               \
+    X(WORDS_REMOVE, "DELETE FROM word WHERE rowid = ?")
 
 enum sql {
 #define SQL_NAME(name, text) SQL_##name,
@@ -185,7 +276,7 @@ enum sql {
 #define SQL_LIST_COUNT "SELECT count(*)"
 #define SQL_LIST_NUMBERS "SELECT o.number"
 #define SQL_LIST_ROWIDS "SELECT rowid"
-#define SQL_LIST_OBJECTS " FROM object o WHERE "
+#define SQL_LIST_OBJECTS " FROM entry o WHERE "
 #define SQL_LIST_WORDS " FROM word WHERE word MATCH "
 #define SQL_SORT_LEAST "(SELECT min(value) FROM field WHERE object = o.number AND path = "
 #define SQL_SORT_GREATEST "(SELECT max(value) FROM field WHERE object = o.number AND path = "

@@ -173,5 +173,8 @@ repository_sweep(struct repository *repository)
 void
 repository_settle(struct repository *repository)
 {
+    struct failure failure;
+
     janitor_settle(repository->janitor);
+    index_settle(repository->index, &failure);
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "catalog_index.h"
+#include "index_entry.h"
 
 static void where_node(struct statement *statement, const struct query *query);
 
@@ -43,7 +43,7 @@ static void
 where_path(struct statement *statement, const struct query *query)
 {
     fputs(SQL_WHERE_FIELD, statement->file);
-    statement_number(statement, index_path(statement->connection, query->field.pointer));
+    statement_number(statement, entry_path(statement->connection, query->field.pointer));
 }
 
 bool
@@ -114,7 +114,7 @@ where_range(struct statement *statement, const struct query *query)
         bound_number(statement, &query->low, low, true);
         bound_number(statement, &query->high, high, false);
         fputs(SQL_WHERE_UNION, statement->file);
-        statement_number(statement, index_path(statement->connection, query->field.pointer));
+        statement_number(statement, entry_path(statement->connection, query->field.pointer));
     }
     if (query->low.text == NULL)
         fputs(" AND value >= ''", statement->file);

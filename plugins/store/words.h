@@ -3,8 +3,7 @@
  * and attributes (strings and numbers); and again, each with a mark of where it stands, those of
  * every string, number and boolean in the attributes. Any thread, one tokenizer each.
  *
- * What is taken out of the index must be the very text that was put in: a change of what this gives
- * needs a new schema version (sql.h) that fills the index anew.
+ * A change of what this gives needs a new SQL_INDEX_VERSION (sql.h).
  */
 #ifndef STORE_WORDS_H
 #define STORE_WORDS_H

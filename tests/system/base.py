@@ -122,7 +122,7 @@ def store_files(root):
     """The files below a store's root, but for those of its catalog."""
     found = []
     for folder, _, names in os.walk(root):
-        found += [os.path.join(folder, n) for n in names if not n.endswith((".db", ".db-wal", ".db-shm", ".sqlite",
+        found += [os.path.join(folder, n) for n in names if not n.endswith((".db", ".db-wal", ".db-shm", ".db-journal", ".sqlite",
                                                                             ".sqlite-wal", ".sqlite-shm", ".lock"))]
     return sorted(found)
 

@@ -63,6 +63,31 @@
     " (1, 'old/1 \xee\x80\x80 Document \xee\x80\x80 Tess \xee\x80\x80 1891 \xee\x80\x80 Novel"  \
     " \xee\x80\x80 1.50 \xee\x80\x80 '), (2, 'old/2 \xee\x80\x80 Bare \xee\x80\x80 ');"
 
+/* What versions 2 to 4 made of it; the index was in the catalog then. */
+#define SCHEMA_TO_4                                                                        \
+    "CREATE TABLE small (blob INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;"            \
+    "CREATE TABLE path (number INTEGER PRIMARY KEY, pointer TEXT NOT NULL UNIQUE) STRICT;" \
+    "CREATE TABLE field (object INTEGER NOT NULL, path INTEGER NOT NULL,"                  \
+    "  value ANY NOT NULL, PRIMARY KEY (object, path, value)) STRICT, WITHOUT ROWID;"      \
+    "CREATE INDEX field_value ON field (path, value);"                                     \
+    "CREATE INDEX object_created_on ON object (created_on);"                               \
+    "CREATE INDEX object_modified_on ON object (modified_on);"                             \
+    "CREATE INDEX object_created_by ON object (created_by) WHERE created_by IS NOT NULL;"  \
+    "DROP TABLE word;"                                                                     \
+    "CREATE VIRTUAL TABLE word USING"                                                      \
+    "  fts5(text, content='', columnsize=0, tokenize='unicode61 remove_diacritics 2');"    \
+    "CREATE VIRTUAL TABLE vocabulary USING fts5vocab(word, row);"                          \
+    "CREATE TABLE usage (bytes INTEGER NOT NULL) STRICT;"                                  \
+    "INSERT INTO usage SELECT coalesce(sum(length), 0) FROM blob;"                         \
+    "CREATE TRIGGER blob_added AFTER INSERT ON blob BEGIN"                                 \
+    "  UPDATE usage SET bytes = bytes + NEW.length; END;"                                  \
+    "CREATE TRIGGER blob_removed AFTER DELETE ON blob BEGIN"                               \
+    "  UPDATE usage SET bytes = bytes - OLD.length; END;"                                  \
+    "INSERT INTO path VALUES (1, '/content/title');"                                       \
+    "INSERT INTO field VALUES (1, 1, 'Tess');"                                             \
+    "INSERT INTO word (rowid, text) VALUES (1, 'old/1');"                                  \
+    "PRAGMA user_version = 4;"
+
 static void
 execute(const char *sql)
 {
@@ -175,12 +200,32 @@ START_TEST(forgets_what_version_1_wrote)
     ck_assert_int_eq(repository_delete(repository, NULL, "old/1", 3, &failure), REPOSITORY_OK);
     ck_assert_int_eq(found("tess"), 0);
     ck_assert_int_eq(found("/title:tess OR /year:*"), 0);
-    ck_assert_int_eq(scratch_sql("SELECT count(*) FROM field"), 0);
+    ck_assert_int_eq(scratch_sql_of("index.db", "SELECT count(*) FROM field"), 0);
     ck_assert_str_eq(element_text(repository, "new", "e"), "hello");
     ck_assert_int_eq(repository_delete(repository, NULL, "new", 1, &failure), REPOSITORY_OK);
     scratch_check();
     ck_assert_int_eq(scratch_blob_count, 0);
-    ck_assert_int_eq(scratch_sql("INSERT INTO word (word) VALUES ('integrity-check')"), -1);
+    scratch_check_index();
+}
+END_TEST
+
+/* The index leaves the catalog, and is made anew beside it. */
+START_TEST(brings_version_4_up_to_date)
+{
+    make_version_1();
+    execute(SCHEMA_TO_4);
+    repository = scratch_open();
+    ck_assert_str_eq(object_text(repository, "old/1"), OLD_1);
+    ck_assert_int_eq(found("tess 1891"), 1);
+    ck_assert_int_eq(found("old"), 2);
+    ck_assert_int_eq(found("/year:[1890 TO 1892] type:Document"), 1);
+    ck_assert_int_eq(scratch_sql("SELECT count(*) FROM sqlite_schema WHERE name IN"
+                                 " ('word', 'field', 'path', 'object_type', 'word_data')"),
+                     0);
+    ck_assert_int_eq(object_update(repository, "old/2", "{\"type\":\"Dressed\"}"), REPOSITORY_OK);
+    ck_assert_int_eq(found("bare"), 0);
+    scratch_check_index();
+    scratch_check();
 }
 END_TEST
 
@@ -192,7 +237,7 @@ START_TEST(refuses_a_newer_version)
     repository_close(&repository);
     scratch_sql("PRAGMA user_version = 77");
     ck_assert_ptr_null(repository_open(scratch_root, &failure));
-    ck_assert_str_eq(failure.text, "the catalog: schema version 77 is newer than 4, the last this "
+    ck_assert_str_eq(failure.text, "the catalog: schema version 77 is newer than 5, the last this "
                                    "handler knows");
 }
 END_TEST
@@ -218,6 +263,7 @@ suite(void)
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, brings_version_1_up_to_date);
     tcase_add_test(tests, forgets_what_version_1_wrote);
+    tcase_add_test(tests, brings_version_4_up_to_date);
     tcase_add_test(tests, refuses_a_newer_version);
     tcase_add_test(tests, refuses_another_programs_database);
     suite_add_tcase(made, tests);

@@ -268,9 +268,10 @@ END_TEST
 START_TEST(is_private)
 {
     static const char *const names[] = {"catalog.db", "catalog.db-wal", "catalog.db-shm",
-                                        "writer.lock", NULL};
+                                        "writer.lock", "index.db", "index.lock", NULL};
     struct stat status;
 
+    repository_settle(repository);
     for (const char *const *name = names; *name != NULL; name++) {
         ck_assert_msg(stat(scratch_path(*name), &status) == 0, "%s", *name);
         ck_assert_msg((status.st_mode & 077) == 0, "%s: %o", *name, status.st_mode);

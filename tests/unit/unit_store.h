@@ -76,13 +76,13 @@ scratch_open(void)
 
 /* The first column of a query's first row. */
 static inline int64_t
-scratch_sql(const char *sql)
+scratch_sql_of(const char *file, const char *sql)
 {
     sqlite3 *handle;
     sqlite3_stmt *statement;
     int64_t value;
 
-    ck_assert_int_eq(sqlite3_open(scratch_path("catalog.db"), &handle), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_open(scratch_path(file), &handle), SQLITE_OK);
     sqlite3_busy_timeout(handle, 10000);
     ck_assert_msg(sqlite3_prepare_v2(handle, sql, -1, &statement, NULL) == SQLITE_OK, "%s",
                   sqlite3_errmsg(handle));
@@ -90,6 +90,46 @@ scratch_sql(const char *sql)
     sqlite3_finalize(statement);
     sqlite3_close(handle);
     return value;
+}
+
+static inline int64_t
+scratch_sql(const char *sql)
+{
+    return scratch_sql_of("catalog.db", sql);
+}
+
+/* The index, which has been asked or settled, has what the catalog has, and no words or values of
+ * anything else. */
+static inline void
+scratch_check_index(void)
+{
+    char sql[9000];
+
+    ck_assert_int_eq(
+        scratch_sql_of("index.db", "INSERT INTO word (word) VALUES ('integrity-check')"), -1);
+    ck_assert_int_eq(scratch_sql_of("index.db",
+                                    "SELECT (SELECT count(*) FROM word) -"
+                                    " (SELECT count(*) FROM entry) + (SELECT count(*) FROM field"
+                                    " WHERE object NOT IN (SELECT number FROM entry))"),
+                     0);
+    snprintf(sql, sizeof(sql), "ATTACH '%s' AS i", scratch_path("index.db"));
+    sqlite3 *handle;
+    sqlite3_stmt *statement;
+
+    ck_assert_int_eq(sqlite3_open(scratch_path("catalog.db"), &handle), SQLITE_OK);
+    sqlite3_busy_timeout(handle, 10000);
+    ck_assert_int_eq(sqlite3_exec(handle, sql, NULL, NULL, NULL), SQLITE_OK);
+    ck_assert_int_eq(
+        sqlite3_prepare_v2(handle,
+                           "SELECT count(*) FROM object o FULL JOIN i.entry e USING (number)"
+                           " WHERE o.id IS NOT e.id OR o.type IS NOT e.type"
+                           " OR o.version IS NOT e.version OR o.modified_on IS NOT e.modified_on",
+                           -1, &statement, NULL),
+        SQLITE_OK);
+    ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
+    ck_assert_int_eq(sqlite3_column_int(statement, 0), 0);
+    sqlite3_finalize(statement);
+    sqlite3_close(handle);
 }
 
 /* Entries of incoming/. */

@@ -1,0 +1,361 @@
+/*
+ * The store's index as a thing of its own: it follows the catalog, whoever changed it, and whatever
+ * becomes of its file, the searches are right.
+ */
+#include "unit_store.h"
+
+#include <sys/wait.h>
+
+static struct repository *repository;
+
+static void
+setup(void)
+{
+    scratch_setup();
+    repository = scratch_open();
+}
+
+static void
+teardown(void)
+{
+    repository_close(&repository);
+    scratch_teardown();
+}
+
+static void
+reopen(void)
+{
+    repository_close(&repository);
+    repository = scratch_open();
+}
+
+static void
+make(int first, int last)
+{
+    for (int i = first; i <= last; i++) {
+        char id[32], json[100];
+
+        snprintf(id, sizeof(id), "x/%d", i);
+        snprintf(json, sizeof(json), "{\"type\":\"T\",\"attributes\":{\"n\":%d,\"w\":\"was\"}}", i);
+        ck_assert_int_eq(object_create(repository, id, json), REPOSITORY_OK);
+    }
+}
+
+static void
+change(int number)
+{
+    char id[32];
+
+    snprintf(id, sizeof(id), "x/%d", number);
+    ck_assert_int_eq(object_update(repository, id, "{\"attributes\":{\"w\":\"is\"}}"),
+                     REPOSITORY_OK);
+}
+
+static void
+drop(int number)
+{
+    struct failure failure;
+    char id[32];
+
+    snprintf(id, sizeof(id), "x/%d", number);
+    ck_assert_int_eq(repository_delete(repository, NULL, id, REPOSITORY_ANY_VERSION, &failure),
+                     REPOSITORY_OK);
+}
+
+static int
+found(const char *text)
+{
+    const struct repository_page page = {.most = 0};
+    struct repository_results *results;
+    struct failure failure;
+    struct query *query = query_parse(text, failure.text, sizeof(failure.text));
+    int size;
+
+    ck_assert_msg(query != NULL, "%s", failure.text);
+    ck_assert_msg(repository_search(repository, NULL, query, &page, &results, &failure) ==
+                      REPOSITORY_OK,
+                  "%s", failure.text);
+    size = (int)repository_results_size(results);
+    repository_results_free(&results);
+    query_free(&query);
+    return size;
+}
+
+/* Three objects: one as it was, one changed, one after both; a fourth is gone. */
+static void
+fill(void)
+{
+    make(1, 3);
+    change(2);
+    drop(1);
+    make(4, 4);
+}
+
+static void
+check(void)
+{
+    ck_assert_int_eq(found("x"), 3);
+    ck_assert_int_eq(found("/attributes/w:was"), 2);
+    ck_assert_int_eq(found("is type:T version:2"), 1);
+    ck_assert_int_eq(found("/attributes/n:[1 TO 9]"), 2);
+    repository_settle(repository);
+    scratch_check_index();
+}
+
+static void
+index_execute(const char *sql)
+{
+    scratch_sql_of("index.db", sql);
+}
+
+static void
+remove_index(void)
+{
+    unlink(scratch_path("index.db"));
+    unlink(scratch_path("index.db-wal"));
+    unlink(scratch_path("index.db-shm"));
+}
+
+/* Writes over the file's pages, all or from the second on. */
+static void
+damage(long from)
+{
+    FILE *file = fopen(scratch_path("index.db"), "r+");
+
+    ck_assert_ptr_nonnull(file);
+    fseek(file, 0, SEEK_END);
+    long size = ftell(file);
+
+    fseek(file, from, SEEK_SET);
+    for (; from < size; from++)
+        putc('x', file);
+    fclose(file);
+}
+
+/* ------------------------------------------------------------------ the file */
+
+START_TEST(is_filled_again_where_it_is_gone)
+{
+    fill();
+    check();
+    repository_close(&repository);
+    remove_index();
+    repository = scratch_open();
+    check();
+    remove_index(); /* while it is open */
+    check();
+    make(5, 5);
+    ck_assert_int_eq(found("x"), 4);
+}
+END_TEST
+
+START_TEST(is_made_anew_where_it_is_damaged)
+{
+    fill();
+    check();
+    for (long from = 0; from <= 4096; from += 4096) {
+        repository_close(&repository);
+        damage(from);
+        repository = scratch_open();
+        check();
+    }
+}
+END_TEST
+
+/* Under the feet of connections that had it open and found it good. */
+START_TEST(is_made_anew_where_it_becomes_damaged)
+{
+    fill();
+    check();
+    index_execute("PRAGMA wal_checkpoint(TRUNCATE)");
+    damage(4096);
+    make(5, 5);
+    ck_assert_int_eq(found("x"), 4);
+    repository_settle(repository);
+    scratch_check_index();
+}
+END_TEST
+
+static const char *const unfit[] = {
+    "PRAGMA user_version = 999",
+    "PRAGMA application_id = 1",
+    "UPDATE state SET catalog = x'00112233'",
+    "UPDATE state SET number = 1000",
+    "UPDATE state SET change = 1000",
+    "DELETE FROM state",
+};
+
+START_TEST(is_made_anew_where_it_does_not_fit)
+{
+    fill();
+    check();
+    repository_close(&repository);
+    index_execute("DELETE FROM entry");
+    index_execute(unfit[_i]);
+    repository = scratch_open();
+    check();
+}
+END_TEST
+
+START_TEST(is_made_anew_where_it_is_another_programs)
+{
+    fill();
+    check();
+    repository_close(&repository);
+    remove_index();
+    index_execute("CREATE TABLE theirs (x)");
+    repository = scratch_open();
+    check();
+}
+END_TEST
+
+/* ------------------------------------------------------------------ the feed */
+
+static void
+copy_index(const char *from, const char *to)
+{
+    char command[20000];
+
+    snprintf(command, sizeof(command), "cp '%s/%s' '%s/%s'", scratch_root, from, scratch_root, to);
+    ck_assert_int_eq(system(command), 0);
+}
+
+/* As after a power cut, which the index does not wait for the disk to be safe from. */
+START_TEST(goes_on_from_an_earlier_time)
+{
+    make(1, 3);
+    ck_assert_int_eq(found("x"), 3);
+    repository_close(&repository);
+    copy_index("index.db", "earlier");
+    repository = scratch_open();
+    change(2);
+    drop(1);
+    make(4, 4);
+    check();
+    repository_close(&repository);
+    copy_index("earlier", "index.db");
+    repository = scratch_open();
+    check();
+    ck_assert_int_eq(scratch_sql_of("index.db", "SELECT change FROM state"), 2);
+}
+END_TEST
+
+/* The catalog forgets changes that the index has; an index from before that is made anew. */
+START_TEST(has_changes_forgotten)
+{
+    make(1, 3);
+    ck_assert_int_eq(found("x"), 3);
+    repository_close(&repository);
+    copy_index("index.db", "earlier");
+    repository = scratch_open();
+    for (int i = 0; i < 600; i++)
+        change(2);
+    repository_settle(repository);
+    repository_close(&repository);
+    repository = scratch_open(); /* whose thread has the rest forgotten */
+    for (int i = 0; i < 1000 && scratch_sql("SELECT count(*) FROM change") >= 256; i++)
+        usleep(10000);
+    ck_assert_int_lt(scratch_sql("SELECT count(*) FROM change"), 256);
+    repository_close(&repository);
+    copy_index("earlier", "index.db");
+    repository = scratch_open();
+    ck_assert_int_eq(found("is"), 1);
+    ck_assert_int_eq(found("was"), 2);
+    scratch_check_index();
+}
+END_TEST
+
+/* It comes to have all without anybody asking. */
+START_TEST(is_kept_current)
+{
+    fill();
+    for (int i = 0; i < 1000 && access(scratch_path("index.db"), F_OK) != 0; i++)
+        usleep(10000);
+    for (int i = 0; i < 1000 && scratch_sql_of("index.db", "SELECT count(*) FROM sqlite_schema"
+                                                           " WHERE name = 'state'") == 0;
+         i++)
+        usleep(10000);
+    for (int i = 0; i < 1000 && scratch_sql_of("index.db", "SELECT number FROM state") != 4; i++)
+        usleep(10000);
+    ck_assert_int_eq(scratch_sql_of("index.db", "SELECT number FROM state"), 4);
+}
+END_TEST
+
+/* More than fits into one batch. */
+START_TEST(is_filled_in_batches)
+{
+    make(1, 2500);
+    repository_close(&repository);
+    remove_index();
+    repository = scratch_open();
+    ck_assert_int_eq(found("was"), 2500);
+    for (int i = 1; i <= 2500; i++)
+        change(i);
+    ck_assert_int_eq(found("was"), 0);
+    ck_assert_int_eq(found("is version:2"), 2500);
+}
+END_TEST
+
+/* What another process did is found at once, by both. It is forked before this one has anything
+ * open: a child must not touch what its parent's SQLite knows. */
+START_TEST(finds_what_others_did)
+{
+    int here[2], there[2], status;
+    char byte = 0;
+    pid_t pid;
+
+    repository_close(&repository);
+    ck_assert(pipe(here) == 0 && pipe(there) == 0);
+    pid = fork();
+    repository = scratch_open();
+    for (int i = 2; i <= 20; i += 2) {
+        if (pid == 0 && read(there[0], &byte, 1) != 1)
+            _exit(2);
+        make(pid == 0 ? i : i - 1, pid == 0 ? i : i - 1);
+        ck_assert_int_eq(found("x"), pid == 0 ? i : i - 1);
+        ck_assert_int_eq(write(pid == 0 ? here[1] : there[1], &byte, 1), 1);
+        if (pid != 0) {
+            ck_assert_int_eq(read(here[0], &byte, 1), 1);
+            ck_assert_int_eq(found("x"), i);
+        }
+    }
+    if (pid == 0)
+        _exit(0);
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
+START_TEST(is_settled_by_reopening)
+{
+    fill();
+    reopen();
+    check();
+}
+END_TEST
+
+static Suite *
+suite(void)
+{
+    Suite *made = suite_create("store index");
+    TCase *tests = tcase_create("index");
+
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, is_filled_again_where_it_is_gone);
+    tcase_add_test(tests, is_made_anew_where_it_is_damaged);
+    tcase_add_test(tests, is_made_anew_where_it_becomes_damaged);
+    tcase_add_loop_test(tests, is_made_anew_where_it_does_not_fit, 0,
+                        (int)(sizeof(unfit) / sizeof(*unfit)));
+    tcase_add_test(tests, is_made_anew_where_it_is_another_programs);
+    tcase_add_test(tests, goes_on_from_an_earlier_time);
+    tcase_add_test(tests, has_changes_forgotten);
+    tcase_add_test(tests, is_kept_current);
+    tcase_add_test(tests, is_filled_in_batches);
+    tcase_add_test(tests, finds_what_others_did);
+    tcase_add_test(tests, is_settled_by_reopening);
+    suite_add_tcase(made, tests);
+    return made;
+}
+
+UNIT_MAIN(suite)
