@@ -99,6 +99,7 @@ doipctl_OBJ := $(call objects,src/doipctl/*.c)
 placed_OBJ := $(call objects,$(shell grep -lE 'DOIPD_(CONFIG_FILE|(HANDLERS|STATE)_DIRECTORY)' src/doipd/*.c src/doipctl/*.c))
 installed_OBJ := $(placed_OBJ:$(B)/%=$(B)/installed/%)
 bench_OBJ := $(call objects,bench/*.c)
+store_bench_OBJ := $(call objects,bench/store/*.c)
 store_OBJ := $(call objects,plugins/store/*.c)
 hello_OBJ := $(call objects,plugins/hello/*.c)
 tokens_OBJ := $(call objects,plugins/tokens/*.c)
@@ -114,7 +115,8 @@ TEST_HANDLERS := $(B)/tests/handlers/debug.so $(handler_OBJ:$(B)/obj/%.o=$(B)/%.
 UNIT := $(unit_OBJ:$(B)/obj/%.o=$(B)/%)
 
 all: $(LIBRARY) $(B)/doipd $(B)/doipctl $(B)/doip $(B)/doip-bench $(HANDLERS) $(EXAMPLES)
-tests: all $(TEST_HANDLERS) $(UNIT)
+STORE_BENCH := $(store_bench_OBJ:$(B)/obj/bench/store/%.o=$(B)/store-%)
+tests: all $(TEST_HANDLERS) $(UNIT) $(STORE_BENCH)
 
 check: tests
 	$(Q)DOIPD_BUILD=$(B) $(if $(SANITIZE),DOIPD_TEST_SLOWNESS=4) tests/run
@@ -142,6 +144,7 @@ $(B)/installed/obj/src/doipd/%.o: PART = $(DAEMON) $(installed_places)
 $(B)/obj/src/doip/%.o $(B)/obj/bench/%.o: PART = -fPIE
 $(B)/obj/src/doipctl/%.o: PART = -fPIE -iquote src $(build_places)
 $(B)/installed/obj/src/doipctl/%.o: PART = -fPIE -iquote src $(installed_places)
+$(B)/obj/bench/store/%.o: PART = -fPIE -iquote plugins/store $(SQLITE_CFLAGS)
 UNIT_TEST = -fPIE -iquote src $(build_places) $(LIBCONFIG_CFLAGS) $(SQLITE_CFLAGS) $(CHECK_CFLAGS)
 $(B)/obj/tests/unit/%.o: PART = $(UNIT_TEST) -iquote src/libdoip -iquote src/doipd
 $(B)/obj/tests/unit/test_store%.o: PART = $(UNIT_TEST) -iquote plugins/store
@@ -162,8 +165,8 @@ $(B)/obj/%.o: %.cc $(B)/flags
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE_CXX) $(PART) -MMD -MP -c -o $@ $<
 
--include $(patsubst %.o,%.d,$(libdoip_OBJ) $(doipd_OBJ) $(doip_OBJ) $(doipctl_OBJ) $(bench_OBJ) $(store_OBJ) $(hello_OBJ) \
-    $(tokens_OBJ) $(debug_OBJ) $(handler_OBJ) $(unit_OBJ) $(installed_OBJ))
+-include $(patsubst %.o,%.d,$(libdoip_OBJ) $(doipd_OBJ) $(doip_OBJ) $(doipctl_OBJ) $(bench_OBJ) $(store_bench_OBJ) $(store_OBJ) \
+    $(hello_OBJ) $(tokens_OBJ) $(debug_OBJ) $(handler_OBJ) $(unit_OBJ) $(installed_OBJ))
 
 # ---------------------------------------------------------------- linking
 
@@ -226,6 +229,11 @@ $(HANDLERS) $(EXAMPLES) $(TEST_HANDLERS): $(LIBRARY)
 	$(Q)$(if $(wildcard tests/handlers/$(basename $(@F)).cc),$(CXX),$(CC)) $(HANDLER) \
 	    $(if $(filter $(handler_OBJ),$^),,$(defined)) -o $@.new $(filter %.o,$^) $(LIBRARY) \
 	    $(SQLITE_LIBS) $(OPENSSL_LIBS) $(JANSSON_LIBS) -lpthread && $(rename)
+
+# What bench/store measures with.
+$(STORE_BENCH): $(B)/store-%: $(B)/obj/bench/store/%.o $(B)/store.a $(LIBRARY)
+	$(call say,LD)
+	$(Q)$(CC) $(PROGRAM) -o $@.new $^ $(SQLITE_LIBS) $(OPENSSL_LIBS) $(JANSSON_LIBS) -lpthread && $(rename)
 
 # test_store* test the store and test_doip_* the client, over the library as it is; all others test what is inside the
 # library and the daemon.

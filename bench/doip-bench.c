@@ -40,7 +40,7 @@ static const char usage_text[] =
     "  -R RATE         requests a second in all, with latencies free of coordinated omission (0: as fast as answers come)\n"
     "  -C              a new connection for each request; -r: with the TLS session of the last one taken up\n"
     "  -o OPERATION    an id, or the short name of a basic operation (Hello); -T TARGET, -a ATTRIBUTES (JSON): the rest of it\n"
-    "  -f MIX          a file with a line for each kind of request: WEIGHT JSON [BYTES]; BYTES of data follow as an element's\n"
+    "  -f MIX          a file with a line for each kind of request: WEIGHT JSON... [BYTES]: segments, and BYTES of data\n"
     "  -H PATH         the service is a web server: GET PATH over TLS, for comparison\n"
     "  -j              JSON\n";
 
@@ -66,19 +66,21 @@ number(const char *option, const char *text, double least, double most)
 
 /* ------------------------------------------------------------------ requests */
 
-/* The bytes of a request: its head, `size` bytes of data as an input of one bytes segment where not 0, and the end. */
+/* The bytes of a request: its segments of JSON, `size` bytes of data in one bytes segment where not 0, and the end. */
 static void
-add_request(struct load *load, struct request *requests, unsigned weight, const json_t *head, size_t size)
+add_request(struct load *load, struct request *requests, unsigned weight, const json_t *segments, size_t size)
 {
     doip_stream *stream = doip_memory_new();
     doip_writer *writer = doip_writer_new(stream);
     char *data = calloc(1, size + 1);
     struct request *request = &requests[load->request_count++];
-    const char *bytes;
-    size_t length;
+    const char *bytes, *place;
+    const json_t *segment;
+    size_t length, i;
 
-    doip_writer_json(writer, head);
+    json_array_foreach(segments, i, segment) doip_writer_json(writer, segment);
     if (size > 0) {
+        memset(data, '-', size);
         doip_writer_bytes_begin(writer);
         doip_writer_bytes(writer, data, size);
     }
@@ -90,6 +92,9 @@ add_request(struct load *load, struct request *requests, unsigned weight, const 
     memcpy(request->bytes, bytes, length);
     request->size = length;
     request->weight = weight;
+    data[size < STAMP ? 0 : STAMP] = '\0';
+    place = size < STAMP ? NULL : memmem(bytes, length, data, STAMP);
+    request->stamp = place == NULL ? 0 : (size_t)(place - bytes);
     load->weights += weight;
     free(data);
     doip_writer_free(&writer);
@@ -110,7 +115,7 @@ parse(const char *what, const char *text, size_t length)
 static void
 single_request(struct options *options, struct request *requests)
 {
-    json_t *head = json_object();
+    json_t *head = json_object(), *segments = json_array();
     char operation[DOIP_ID_MAX];
 
     snprintf(operation, sizeof operation, "%s%s", strchr(options->operation, '/') == NULL ? "0.DOIP/Op." : "", options->operation);
@@ -118,8 +123,9 @@ single_request(struct options *options, struct request *requests)
     json_object_set_new(head, "targetId", json_string(options->target));
     if (options->attributes != NULL)
         json_object_set_new(head, "attributes", parse("-a", options->attributes, strlen(options->attributes)));
-    add_request(&options->load, requests, 1, head, 0);
-    json_decref(head);
+    json_array_append_new(segments, head);
+    add_request(&options->load, requests, 1, segments, 0);
+    json_decref(segments);
 }
 
 static void
@@ -135,23 +141,29 @@ web_request(struct options *options, struct request *requests)
     options->load.http = true;
 }
 
-/* WEIGHT JSON [BYTES]: the JSON ends at the line's last brace. */
+/* WEIGHT JSON... [BYTES]: the JSON ends at the line's last brace. */
 static void
 mix_line(struct options *options, struct request *requests, char *line)
 {
     char *json, *last = strrchr(line, '}');
     unsigned long weight = strtoul(line, &json, 10);
+    json_t *segments = json_array();
     unsigned long size;
-    json_t *head;
 
     if (last == NULL || weight == 0 || weight > 1000000 || options->load.request_count == REQUESTS_MOST)
-        fail(EXIT_USAGE, options->mix, "each line is WEIGHT JSON [BYTES], 256 lines at the most");
-    while (isspace((unsigned char)*json))
-        json++;
+        fail(EXIT_USAGE, options->mix, "each line is WEIGHT JSON... [BYTES], 256 lines at the most");
     size = strtoul(last + 1, NULL, 10);
-    head = parse(options->mix, json, (size_t)(last + 1 - json));
-    add_request(&options->load, requests, (unsigned)weight, head, size);
-    json_decref(head);
+    while (json <= last) {
+        json_error_t end;
+        json_t *value = json_loadb(json, (size_t)(last + 1 - json), JSON_DISABLE_EOF_CHECK, &end);
+
+        if (value == NULL)
+            fail(EXIT_USAGE, options->mix, end.text);
+        json_array_append_new(segments, value);
+        json += end.position;
+    }
+    add_request(&options->load, requests, (unsigned)weight, segments, size);
+    json_decref(segments);
 }
 
 static void

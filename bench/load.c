@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,7 @@ struct connection {
     uint32_t armed;  /* events asked of epoll */
     const char *out; /* what is left to be written of the request being sent */
     size_t out_left;
+    char *stamped; /* a copy of the request being sent, with a stamp of its own */
     unsigned under_way;
     unsigned first; /* of the times below, a ring */
     uint64_t *due;  /* µs: from when each request under way counts */
@@ -194,6 +196,24 @@ may_begin(struct connection *connection, uint64_t now, uint64_t *due)
     return true;
 }
 
+/* The request's bytes with digits of their own, so that no service can keep them as equal ones. */
+static const char *
+stamp(struct connection *connection, const struct request *request)
+{
+    static atomic_uint_fast64_t next;
+    char digits[STAMP + 1];
+    char *copy = realloc(connection->stamped, request->size);
+
+    if (copy == NULL)
+        abort();
+    connection->stamped = copy;
+    memcpy(copy, request->bytes, request->size);
+    snprintf(digits, sizeof digits, "%014llx%010llx", (unsigned long long)connection->thread->begin & 0xffffffffffffff,
+             (unsigned long long)atomic_fetch_add(&next, 1) & 0xffffffffff);
+    memcpy(copy + request->stamp, digits, STAMP);
+    return copy;
+}
+
 static void
 begin(struct connection *connection, uint64_t due)
 {
@@ -201,7 +221,7 @@ begin(struct connection *connection, uint64_t due)
     unsigned slot = (connection->first + connection->under_way++) % DEPTH_MOST;
 
     connection->due[slot] = due;
-    connection->out = request->bytes;
+    connection->out = request->stamp == 0 ? request->bytes : stamp(connection, request);
     connection->out_left = request->size;
 }
 
@@ -404,6 +424,7 @@ thread_main(void *argument)
         hang_up(&thread->connections[i]);
         SSL_SESSION_free(thread->connections[i].session);
         free(thread->connections[i].due);
+        free(thread->connections[i].stamped);
     }
     close(thread->epoll);
     return NULL;

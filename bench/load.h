@@ -16,8 +16,11 @@
 struct request {
     char *bytes;
     size_t size;
+    size_t stamp; /* where STAMP digits are written that no other request has; 0: nowhere */
     unsigned weight;
 };
+
+enum { STAMP = 24 };
 
 struct load {
     struct sockaddr_storage address;

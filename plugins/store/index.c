@@ -82,11 +82,11 @@ index_impatient(struct index *index, const struct feed *goal, struct failure *fa
                        (long long)index->has.number, (long long)goal->number);
 }
 
-/* Takes in what is missing, and lets others do their part. */
+/* Takes in what is missing, and lets others do their part; `patience` in seconds, 0: without end. */
 static int
-index_reach(struct index *index, const struct feed *goal, struct failure *failure)
+index_reach(struct index *index, const struct feed *goal, time_t patience, struct failure *failure)
 {
-    time_t end = time(NULL) + PATIENCE_S;
+    time_t end = time(NULL) + patience;
     int more;
 
     do {
@@ -100,7 +100,7 @@ index_reach(struct index *index, const struct feed *goal, struct failure *failur
         more = index_batch(index, failure);
         if (more == 1 && feed_reaches(&index->has, goal))
             more = 0;
-        if (more == 1 && time(NULL) > end)
+        if (more == 1 && patience > 0 && time(NULL) > end)
             more = index_impatient(index, goal, failure);
         index_unlock(index);
     } while (more == 1);
@@ -112,7 +112,7 @@ index_settle(struct index *index, struct failure *failure)
 {
     struct feed goal;
 
-    return feed_committed(index, &goal, failure) ? index_reach(index, &goal, failure)
+    return feed_committed(index, &goal, failure) ? index_reach(index, &goal, 0, failure)
                                                  : REPOSITORY_FAILED;
 }
 
@@ -148,7 +148,7 @@ index_reader(struct index *index, struct failure *failure)
     if (!feed_committed(index, &goal, failure))
         return NULL;
     for (int look = 0; look < 3; look++) {
-        if (look > 0 && index_reach(index, &goal, failure) != REPOSITORY_OK)
+        if (look > 0 && index_reach(index, &goal, PATIENCE_S, failure) != REPOSITORY_OK)
             return NULL;
         if (!index_is_current(index))
             pool_renew(&index->readers);

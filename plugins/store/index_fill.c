@@ -15,7 +15,7 @@
 
 /* So much is taken in at once: a search that comes meanwhile waits for no more. */
 #define BATCH_OBJECTS 1000
-#define BATCH_MS 100
+#define BATCH_MS 250
 /* The catalog forgets changes when there are so many, and so many in one transaction. */
 #define FORGET_LEAST 256
 #define FORGET_MOST 4096
