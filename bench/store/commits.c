@@ -40,7 +40,8 @@ rate(sqlite3 *handle, double seconds)
                                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                                "CREATE TABLE row (number INTEGER PRIMARY KEY, data BLOB);",
                                NULL, NULL, NULL));
-    check(handle, sqlite3_prepare_v2(handle, "INSERT INTO row (data) VALUES (?)", -1, &insert, NULL));
+    check(handle,
+          sqlite3_prepare_v2(handle, "INSERT INTO row (data) VALUES (?)", -1, &insert, NULL));
     for (start = now(); now() - start < seconds; count++) {
         sqlite3_bind_blob(insert, 1, row, sizeof row, SQLITE_STATIC);
         check(handle, sqlite3_step(insert));

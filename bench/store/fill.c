@@ -51,8 +51,11 @@ chance(unsigned long *state)
 static void
 add_word(char *text, unsigned most, unsigned long *state)
 {
-    static const char *const syllables[] = {"ba", "de", "fi", "go", "hu", "ka", "le", "mi", "no", "pu", "ra", "se", "ti", "vo", "zu", "xy"};
-    unsigned number = (unsigned)((unsigned long long)(chance(state) % most) * (chance(state) % 65536) / 65536) + 1;
+    static const char *const syllables[] = {"ba", "de", "fi", "go", "hu", "ka", "le", "mi",
+                                            "no", "pu", "ra", "se", "ti", "vo", "zu", "xy"};
+    unsigned number =
+        (unsigned)((unsigned long long)(chance(state) % most) * (chance(state) % 65536) / 65536) +
+        1;
 
     if (*text != '\0')
         strcat(text, " ");
@@ -74,9 +77,10 @@ make_object(long number)
     add_word(name, NAMES, &state);
     for (int i = 0; i < SUMMARY; i++)
         add_word(summary, WORDS, &state);
-    return json_pack("{s:s, s:{s:{s:s, s:[{s:s}], s:i, s:i, s:s}}}", "type", types[chance(&state) % 4], "attributes", "content", "title",
-                     title, "author", "lastName", name, "year", (int)(1500 + chance(&state) % 526), "serial", (int)number, "summary",
-                     summary);
+    return json_pack("{s:s, s:{s:{s:s, s:[{s:s}], s:i, s:i, s:s}}}", "type",
+                     types[chance(&state) % 4], "attributes", "content", "title", title, "author",
+                     "lastName", name, "year", (int)(1500 + chance(&state) % 526), "serial",
+                     (int)number, "summary", summary);
 }
 
 /* ------------------------------------------------------------------ threads */

@@ -52,13 +52,20 @@ bool catalog_data(struct connection *connection, int64_t number, struct catalog_
                   size_t *count);
 void catalog_data_free(struct catalog_data **list, size_t count);
 
-/* A new object, or what `object` gives to the one of that number. `blobs` maps element ids to
- * numbers of catalog_blob(); `drop` (may be NULL) lists ids of elements to be removed first. */
-int64_t catalog_add(struct connection *connection, const char *id, const json_t *object,
-                    const json_t *blobs, const char *client);
+/* A new object, which is told when that is, or what `object` gives to the one of that number.
+ * `blobs` maps element ids to numbers of catalog_blob(); `drop` (may be NULL) lists ids of elements
+ * to be removed first. */
+void catalog_add(struct connection *connection, const char *id, const json_t *object,
+                 const json_t *blobs, const char *client, int64_t *time);
 void catalog_change(struct connection *connection, int64_t number, const json_t *object,
                     const json_t *blobs, const json_t *drop, const char *client);
 void catalog_remove(struct connection *connection, int64_t number);
+
+/* The bytes staged for an element; NULL: none. */
+typedef const struct blob *(*catalog_staged)(const char *element, void *closure);
+/* What catalog_object() gives for an object that was made so, a new reference. */
+json_t *catalog_made(struct connection *connection, const char *id, const json_t *given,
+                     int64_t time, const char *client, catalog_staged staged, void *closure);
 
 /* The number of those bytes, which are garbage until an element points to them. They are kept here
  * where `data` gives them, else they are a file. */

@@ -76,22 +76,19 @@ catalog_put_elements(struct connection *connection, int64_t number, const json_t
         catalog_put_element(connection, number, element, blobs, fresh);
 }
 
-int64_t
+void
 catalog_add(struct connection *connection, const char *id, const json_t *object,
-            const json_t *blobs, const char *client)
+            const json_t *blobs, const char *client, int64_t *time)
 {
     const char *type = json_string_value(json_object_get(object, "type"));
     json_t *given = attributes_given(connection, object, CATALOG_METADATA);
     char *attributes = attributes_text(connection, given);
-    int64_t number = 0;
 
-    if (connection_run(connection, SQL_OBJECT_ADD, "sssis", id, type, attributes, now(), client)) {
-        number = connection_rowid(connection);
-        catalog_put_elements(connection, number, object, blobs, true);
-    }
+    *time = now();
+    if (connection_run(connection, SQL_OBJECT_ADD, "sssis", id, type, attributes, *time, client))
+        catalog_put_elements(connection, connection_rowid(connection), object, blobs, true);
     json_decref(given);
     free(attributes);
-    return number;
 }
 
 static void

@@ -297,7 +297,20 @@ writing_check(const struct writing *writing, const json_t *is, int64_t version,
                : status;
 }
 
-/* Under the write lock. */
+/* The bytes staged last for an element. */
+static const struct blob *
+change_staged(const char *element, void *closure)
+{
+    const struct repository_change *change = closure;
+
+    for (size_t i = change->count; i-- > 0;) {
+        if (strcmp(change->staged[i].element, element) == 0)
+            return &change->staged[i].blob;
+    }
+    return NULL;
+}
+
+/* Under the write lock: writes it, and tells what there is then. */
 static int
 writing_write(struct writing *writing, struct connection *connection, int64_t number,
               const json_t *is, struct failure *failure)
@@ -307,16 +320,20 @@ writing_write(struct writing *writing, struct connection *connection, int64_t nu
     json_t *blobs = change_blobs(writing->change, connection);
     json_t *acl = writing->terms == NULL ? NULL : writing->terms->acl;
     json_t *object = acl_applied(writing->object, is, acl);
+    int64_t time;
 
-    if (object == NULL)
+    if (object == NULL) {
         connection_fail(connection, "memory is short");
-    else if (writing->terms == NULL)
-        number = catalog_add(connection, writing->id, object, blobs, name);
-    else
+    } else if (writing->terms == NULL) {
+        catalog_add(connection, writing->id, object, blobs, name, &time);
+        writing->stored = catalog_made(connection, writing->id, object, time, name, change_staged,
+                                       writing->change);
+    } else {
         catalog_change(connection, number, object, blobs, writing->terms->drop, name);
+        writing->stored = catalog_object(connection, number);
+    }
     json_decref(object);
     json_decref(blobs);
-    writing->stored = catalog_object(connection, number);
     return connection_status(connection, failure);
 }
 

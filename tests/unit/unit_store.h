@@ -303,6 +303,17 @@ object_put(struct repository *repository, bool create, const char *id, const cha
     status = create ? repository_create(change, id, object, &stored, &failure)
                     : repository_update(change, id, object, &terms, &stored, &failure);
     ck_assert((stored != NULL) == (status == REPOSITORY_OK));
+    if (status == REPOSITORY_OK) {
+        json_t *read = NULL;
+        char *told = json_dumps(stored, JSON_COMPACT), *is;
+
+        ck_assert_int_eq(repository_object(repository, NULL, id, &read, &failure), REPOSITORY_OK);
+        is = json_dumps(read, JSON_COMPACT);
+        ck_assert_str_eq(told, is);
+        free(told);
+        free(is);
+        json_decref(read);
+    }
     json_decref(stored);
     json_decref(object);
     repository_change_free(&change);
