@@ -154,10 +154,11 @@ entry_add(struct connection *connection, sqlite3_stmt *row, const json_t *attrib
     free(text);
 }
 
-void
+bool
 entry_remove(struct connection *connection, int64_t number)
 {
     connection_run(connection, SQL_WORDS_REMOVE, "i", number);
     connection_run(connection, SQL_FIELDS_REMOVE, "i", number);
-    connection_run(connection, SQL_ENTRY_REMOVE, "i", number);
+    return connection_run(connection, SQL_ENTRY_REMOVE, "i", number) &&
+           connection_changes(connection) > 0;
 }

@@ -63,6 +63,7 @@ struct batch {
     struct connection *writer;
     struct feed feed; /* how far */
     int64_t before;   /* objects that were there before it */
+    int64_t entries;  /* how many more there are now */
     struct timespec end;
     int left;
 };
@@ -92,6 +93,7 @@ batch_add(struct batch *batch, sqlite3_stmt *statement)
                               (char[64]){""}, 64);
 
     entry_add(batch->writer, statement, attributes);
+    batch->entries++;
     json_decref(attributes);
 }
 
@@ -121,7 +123,8 @@ batch_change(struct batch *batch, int64_t number)
 
     if (number > batch->before)
         return;
-    entry_remove(batch->writer, number);
+    if (entry_remove(batch->writer, number))
+        batch->entries--;
     statement = connection_query(batch->catalog, SQL_OBJECT, "i", number);
     if (connection_step(batch->catalog, statement) == 1)
         batch_add(batch, statement);
@@ -159,8 +162,8 @@ batch_run(struct batch *batch)
     if (batch->feed.number == before.number && batch->feed.change == before.change) {
         connection_end(batch->writer, SQL_ROLLBACK);
     } else {
-        connection_run(batch->writer, SQL_INDEX_TAKEN, "ii", batch->feed.number,
-                       batch->feed.change);
+        connection_run(batch->writer, SQL_INDEX_TAKEN, "iii", batch->feed.number,
+                       batch->feed.change, batch->entries);
         connection_end(batch->writer, SQL_COMMIT);
     }
     return more;
@@ -232,7 +235,8 @@ forget_sync(struct index *index)
         !connection_run(writer, SQL_WRITE, ""))
         return false;
     index->has = feed_taken(writer);
-    connection_run(writer, SQL_INDEX_TAKEN, "ii", index->has.number, index->has.change);
+    connection_run(writer, SQL_INDEX_TAKEN, "iii", index->has.number, index->has.change,
+                   (int64_t)0);
     connection_end(writer, SQL_COMMIT);
     return connection_execute(writer, "PRAGMA synchronous = NORMAL");
 }

@@ -146,6 +146,7 @@
     "CREATE TABLE state ("                                                                 \
     "  number INTEGER NOT NULL,"                                                           \
     "  change INTEGER NOT NULL,"                                                           \
+    "  entries INTEGER NOT NULL,"                                                          \
     "  catalog BLOB NOT NULL"                                                              \
     ") STRICT;"                                                                            \
     "CREATE TABLE entry ("                                                                 \
@@ -161,7 +162,7 @@
     ") STRICT;"                                                                            \
     "CREATE INDEX entry_id ON entry (id);"                                                 \
     "CREATE INDEX entry_type ON entry (type);"                                             \
-    "CREATE INDEX entry_version ON entry (version) WHERE version > 1;"                     \
+    "CREATE INDEX entry_version ON entry (version);"                                       \
     "CREATE INDEX entry_created_on ON entry (created_on);"                                 \
     "CREATE INDEX entry_created_by ON entry (created_by) WHERE created_by IS NOT NULL;"    \
     "CREATE INDEX entry_modified_on ON entry (modified_on);"                               \
@@ -249,11 +250,12 @@
     X(CHANGES_COUNT, "SELECT count(*) FROM (SELECT 1 FROM change WHERE seq <= ? LIMIT ?)")     \
     X(CHANGES_FORGET, "DELETE FROM change WHERE seq IN"                                        \
                       " (SELECT seq FROM change WHERE seq <= ? ORDER BY seq LIMIT ?)")         \
-    X(INDEX_BEGIN, "INSERT INTO state (number, change, catalog) VALUES (0, ?, ?)")             \
-    X(INDEX_STATE, "SELECT number, change, catalog FROM state")                                \
-    X(INDEX_TAKEN, "UPDATE state SET number = ?, change = ?")                                  \
+    X(INDEX_BEGIN, "INSERT INTO state (number, change, entries, catalog) VALUES (0, ?, 0, ?)") \
+    X(INDEX_STATE, "SELECT number, change, catalog, entries FROM state")                       \
+    X(INDEX_TAKEN, "UPDATE state SET number = ?, change = ?, entries = entries + ?")           \
     X(ENTRY_ADD, "INSERT INTO entry (number, id, type, version, created_on, created_by,"       \
                  " modified_on, modified_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")                 \
+    X(ENTRIES, "SELECT number FROM entry ORDER BY number")                                     \
     X(ENTRY_REMOVE, "DELETE FROM entry WHERE number = ?")                                      \
     X(PATH, "SELECT number FROM path WHERE pointer = ?")                                       \
     X(PATH_ADD, "INSERT INTO path (pointer) VALUES (?)")                                       \
@@ -272,18 +274,23 @@ enum sql {
         SQL_COUNT
 };
 
-/* A search is composed of these, and of what where.c writes. */
-#define SQL_LIST_COUNT "SELECT count(*)"
-#define SQL_LIST_NUMBERS "SELECT o.number"
-#define SQL_LIST_ROWIDS "SELECT rowid"
-#define SQL_LIST_OBJECTS " FROM entry o WHERE "
-#define SQL_LIST_WORDS " FROM word WHERE word MATCH "
+/* A search is composed of these, and of what walk.c, where.c and listing.c write between them. */
+#define SQL_WORDS "SELECT rowid FROM word WHERE word MATCH "
+#define SQL_WALK_OBJECTS "SELECT object"
+#define SQL_WALK_VALUES "SELECT object, value"
+#define SQL_WALK_FIELD " FROM field"
+#define SQL_WALK_PATH " WHERE path = "
+#define SQL_WALK_COLUMN "SELECT number, %s"
+#define SQL_WALK_ENTRY " FROM entry"
+#define SQL_WALK_THERE " WHERE %s IS NOT NULL"
+/* Some numbers, as a JSON array; the other table is looked into for each of them. */
+#define SQL_WALK_AMONG " FROM (SELECT value AS wanted FROM json_each("
+#define SQL_WALK_AMONG_FIELD ")) CROSS JOIN field ON object = wanted"
+#define SQL_WALK_AMONG_ENTRY ")) CROSS JOIN entry ON number = wanted"
+#define SQL_WALK_COUNT "SELECT count(*) FROM ("
+#define SQL_SORT_ALL "SELECT o.number FROM entry o"
+#define SQL_SORT_SOME "SELECT o.number FROM entry o WHERE o.number IN (SELECT value FROM json_each("
 #define SQL_SORT_LEAST "(SELECT min(value) FROM field WHERE object = o.number AND path = "
 #define SQL_SORT_GREATEST "(SELECT max(value) FROM field WHERE object = o.number AND path = "
-/* Conditions, to be closed by a parenthesis. */
-#define SQL_WHERE_WORDS "o.number IN (SELECT rowid FROM word WHERE word MATCH "
-#define SQL_WHERE_FIELD "o.number IN (SELECT object FROM field WHERE path = "
-#define SQL_WHERE_UNION " UNION ALL SELECT object FROM field WHERE path = "
-#define SQL_WHERE_ONE_OF " AND value IN ("
 
 #endif

@@ -1,49 +1,70 @@
 /*
- * The conditions of a query in SQL (where.h). In each worker process, from any thread.
+ * The tree of a query, answered (where.h). In each worker process, from any thread.
  */
 #include "where.h"
 
-#include <doip/json.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "index_entry.h"
 
-static void where_node(struct statement *statement, const struct query *query);
+/* So few objects are looked at one by one. */
+#define LOOKED_AT 10000
 
-/* ------------------------------------------------------------------ words */
+/* ------------------------------------------------------------------ leaves */
+
+/* A new set of what the statement gives, which is ended by this. */
+static void
+leaf_run(struct where *where, struct statement *statement, struct set *set)
+{
+    sqlite3_stmt *prepared = statement_close(statement);
+
+    while (prepared != NULL && connection_step(where->connection, prepared) == 1)
+        set_add(set, sqlite3_column_int64(prepared, 0));
+    sqlite3_finalize(prepared);
+    if (statement->refusal[0] != '\0')
+        memcpy(where->refusal, statement->refusal, sizeof(where->refusal));
+    statement_free(statement);
+}
 
 static void
-where_match(struct statement *statement, const struct query *query)
+leaf_match(struct where *where, const struct query *query, struct set *set)
 {
-    char *text = match_text(statement, query);
+    struct statement statement;
+    char *text;
 
-    fputs(SQL_WHERE_WORDS, statement->file);
+    if (!statement_open(&statement, where->connection))
+        return;
+    text = match_text(&statement, query);
+    fputs(SQL_WORDS, statement.file);
     if (text != NULL)
-        statement_text(statement, text);
-    fputs(")", statement->file);
+        statement_text(&statement, text);
+    leaf_run(where, &statement, set);
     free(text);
 }
 
-/* A number: JSON's, so that 1891 is 1891.0 and "0x10" is none. */
-static bool
-is_number(const char *text, double *number)
+/* `among`: of these numbers only; NULL: all. */
+static void
+leaf_among(struct where *where, const struct query *query, const char *among, struct set *set)
 {
-    json_t *value = doip_json_parse(text, strlen(text), (char[64]){""}, 64);
-    bool good = json_is_number(value);
+    const struct walk walk = {&query->field, query->kind == QUERY_EXISTS ? NULL : query,
+                              WALK_ANYHOW, among};
+    struct statement statement;
 
-    *number = json_number_value(value);
-    json_decref(value);
-    return good;
+    for (int part = 0; part < WALK_PARTS; part++) {
+        if (!statement_open(&statement, where->connection))
+            return;
+        if (walk_write(&statement, &walk, part))
+            leaf_run(where, &statement, set);
+        else
+            statement_free(&statement);
+    }
 }
 
-/* ------------------------------------------------------------------ values at a pointer */
-
 static void
-where_path(struct statement *statement, const struct query *query)
+leaf_walk(struct where *where, const struct query *query, struct set *set)
 {
-    fputs(SQL_WHERE_FIELD, statement->file);
-    statement_number(statement, entry_path(statement->connection, query->field.pointer));
+    leaf_among(where, query, NULL, set);
 }
 
 bool
@@ -52,226 +73,150 @@ where_is_number(const struct query *query)
     double number;
 
     return query->kind == QUERY_WORDS && query->field.column == QUERY_POINTER &&
-           is_number(query->text, &number);
+           walk_number(query->text, &number);
 }
 
 /* A number at a pointer is found as a value, however it is written, and in texts; but for one with
  * a sign, which is no word. */
 static void
-where_words(struct statement *statement, const struct query *query)
+leaf_words(struct where *where, const struct query *query, struct set *set)
 {
+    struct statement statement;
     double number;
 
-    if (!where_is_number(query) || !is_number(query->text, &number)) {
-        where_match(statement, query);
+    if (!where_is_number(query) || *query->text != '-')
+        leaf_match(where, query, set);
+    if (!where_is_number(query) || !statement_open(&statement, where->connection))
         return;
-    }
-    fputs("(", statement->file);
-    if (*query->text != '-') {
-        where_match(statement, query);
-        fputs(" OR ", statement->file);
-    }
-    where_path(statement, query);
-    fputs(SQL_WHERE_ONE_OF, statement->file);
-    statement_real(statement, number);
-    fputs(", ", statement->file);
-    statement_text(statement, query->text);
-    fputs(")))", statement->file);
-}
-
-/* One bound of a range of texts; texts are kept only up to a length. */
-static void
-bound_text(struct statement *statement, const struct query_bound *bound, const char *column,
-           bool low)
-{
-    if (bound->text == NULL)
-        return;
-    fprintf(statement->file, " AND %s %s%s ", column, low ? ">" : "<", bound->excluded ? "" : "=");
-    statement_text(statement, bound->text);
-}
-
-static void
-bound_number(struct statement *statement, const struct query_bound *bound, double number, bool low)
-{
-    if (bound->text == NULL)
-        return;
-    fprintf(statement->file, " AND value %s%s ", low ? ">" : "<", bound->excluded ? "" : "=");
-    statement_real(statement, number);
-}
-
-/* Numbers between bounds that are numbers, and texts. SQLite sorts all numbers before all texts. */
-static void
-where_range(struct statement *statement, const struct query *query)
-{
-    double low = 0, high = 0;
-    bool numbers = (query->low.text == NULL || is_number(query->low.text, &low)) &&
-                   (query->high.text == NULL || is_number(query->high.text, &high));
-
-    where_path(statement, query);
-    if (numbers) {
-        if (query->high.text == NULL)
-            fputs(" AND value < ''", statement->file);
-        bound_number(statement, &query->low, low, true);
-        bound_number(statement, &query->high, high, false);
-        fputs(SQL_WHERE_UNION, statement->file);
-        statement_number(statement, entry_path(statement->connection, query->field.pointer));
-    }
-    if (query->low.text == NULL)
-        fputs(" AND value >= ''", statement->file);
-    bound_text(statement, &query->low, "value", true);
-    bound_text(statement, &query->high, "value", false);
-    fputs(")", statement->file);
-}
-
-/* ------------------------------------------------------------------ columns */
-
-static const char *const column_texts[QUERY_COLUMNS] = {
-    [QUERY_ID] = "o.id",
-    [QUERY_TYPE] = "o.type",
-    [QUERY_CREATED_BY] = "o.created_by",
-    [QUERY_MODIFIED_BY] = "o.modified_by",
-    [QUERY_CREATED_ON] = "o.created_on",
-    [QUERY_MODIFIED_ON] = "o.modified_on",
-    [QUERY_VERSION] = "o.version",
-};
-
-const char *
-where_column(enum query_column column)
-{
-    return column_texts[column];
-}
-
-/* The text as a pattern for GLOB, the caller's. */
-static char *
-glob_pattern(const char *text)
-{
-    char *pattern = malloc(3 * strlen(text) + 1), *next = pattern;
-
-    for (; pattern != NULL && *text != '\0'; text++) {
-        if (*text == QUERY_ANY || *text == QUERY_ONE)
-            *next++ = *text == QUERY_ANY ? '*' : '?';
-        else if (strchr("*?[", *text) != NULL)
-            next += sprintf(next, "[%c]", *text);
-        else
-            *next++ = *text;
-    }
-    if (pattern != NULL)
-        *next = '\0';
-    return pattern;
-}
-
-static void
-where_equal(struct statement *statement, const struct query *query)
-{
-    bool wild = strchr(query->text, QUERY_ANY) != NULL || strchr(query->text, QUERY_ONE) != NULL;
-    char *text = wild ? glob_pattern(query->text) : strdup(query->text);
-
-    fprintf(statement->file, "ifnull(%s %s ", column_texts[query->field.column],
-            wild ? "GLOB" : "=");
-    if (text == NULL)
-        connection_fail(statement->connection, "memory is short");
-    else
-        statement_text(statement, text);
-    fputs(", 0)", statement->file);
-    free(text);
-}
-
-static void
-where_column_range(struct statement *statement, const struct query *query)
-{
-    const char *column = column_texts[query->field.column];
-
-    fprintf(statement->file, "(%s IS NOT NULL", column);
-    bound_text(statement, &query->low, column, true);
-    bound_text(statement, &query->high, column, false);
-    fputs(")", statement->file);
-}
-
-static void
-where_number(struct statement *statement, const struct query *query)
-{
-    fprintf(statement->file, "(%s BETWEEN ", column_texts[query->field.column]);
-    statement_number(statement, query->from);
-    fputs(" AND ", statement->file);
-    statement_number(statement, query->to);
-    fputs(")", statement->file);
-}
-
-static void
-where_exists(struct statement *statement, const struct query *query)
-{
-    if (query->field.column == QUERY_POINTER) {
-        where_path(statement, query);
-        fputs(")", statement->file);
-    } else {
-        fprintf(statement->file, "%s IS NOT NULL", column_texts[query->field.column]);
-    }
+    walk_number(query->text, &number);
+    fputs(SQL_WALK_OBJECTS SQL_WALK_FIELD SQL_WALK_PATH, statement.file);
+    statement_number(&statement, entry_path(where->connection, query->field.pointer));
+    fputs(" AND value IN (", statement.file);
+    statement_real(&statement, number);
+    fputs(", ", statement.file);
+    statement_text(&statement, query->text);
+    fputs(")", statement.file);
+    leaf_run(where, &statement, set);
 }
 
 /* ------------------------------------------------------------------ trees */
 
-/* The words of an AND are asked together, where there are several. */
-static void
-where_and(struct statement *statement, const struct query *query)
+static struct set *
+where_leaf(struct where *where, const struct query *query)
 {
-    struct query words = {.kind = QUERY_AND}, rest = {.kind = QUERY_AND};
-    struct query *children[2][query->count];
+    static void (*const leaves[])(struct where *, const struct query *, struct set *) = {
+        [QUERY_AND] = leaf_match,  [QUERY_OR] = leaf_match,    [QUERY_WORDS] = leaf_words,
+        [QUERY_MATCH] = leaf_walk, [QUERY_NUMBER] = leaf_walk, [QUERY_EXISTS] = leaf_walk,
+        [QUERY_RANGE] = leaf_walk};
+    struct set *set = set_new(where->most);
 
-    words.children = children[0];
-    rest.children = children[1];
+    if (set == NULL)
+        connection_fail(where->connection, "memory is short");
+    else if (query->kind == QUERY_ALL)
+        set_turn(set);
+    else
+        leaves[query->kind](where, query, set);
+    if (where->connection->failed || where->refusal[0] != '\0')
+        set_free(&set);
+    return set;
+}
+
+/* Joins one more child to *set, which is NULL at first: false when that failed. */
+static bool
+where_join(struct where *where, const struct query *query,
+           void (*join)(struct set **, struct set **), struct set **set)
+{
+    struct set *other = where_set(where, query);
+
+    if (other == NULL)
+        set_free(set);
+    else if (*set == NULL)
+        *set = other;
+    else
+        join(set, &other);
+    return *set != NULL;
+}
+
+/* Whether to look at each object of the set rather than to walk over all that the leaf gives. */
+static bool
+where_is_few(const struct set *set, const struct query *query)
+{
+    return set != NULL && !set_is_turned(set) &&
+           (query->kind == QUERY_MATCH || query->kind == QUERY_NUMBER ||
+            query->kind == QUERY_RANGE || query->kind == QUERY_EXISTS) &&
+           set_bits(set) <= LOOKED_AT;
+}
+
+/* *set becomes what of it matches the leaf, too. */
+static bool
+where_look(struct where *where, const struct query *query, struct set **set)
+{
+    struct set *looked = set_new(where->most);
+    char *among = set_text(*set);
+
+    set_free(set);
+    if (looked == NULL || among == NULL)
+        connection_fail(where->connection, "memory is short");
+    else
+        leaf_among(where, query, among, looked);
+    free(among);
+    if (where->connection->failed)
+        set_free(&looked);
+    *set = looked;
+    return looked != NULL;
+}
+
+/* The words of an AND are asked together, where there are several. */
+static struct set *
+where_and(struct where *where, const struct query *query)
+{
+    struct query words = {.kind = QUERY_AND}, *children[query->count];
+    struct set *set = NULL;
+    bool good = true;
+
+    words.children = children;
     for (size_t i = 0; i < query->count; i++) {
         if (match_only(query->children[i]))
             words.children[words.count++] = query->children[i];
-        else
-            rest.children[rest.count++] = query->children[i];
     }
-    fputs("(1", statement->file);
-    if (words.count > 0) {
-        fputs(" AND ", statement->file);
-        if (words.count == 1)
-            where_node(statement, words.children[0]);
-        else
-            where_match(statement, &words);
+    if (words.count > 0)
+        good = where_join(where, words.count == 1 ? children[0] : &words, set_and, &set);
+    for (size_t i = 0; i < query->count && good; i++) {
+        if (match_only(query->children[i]))
+            continue;
+        good = where_is_few(set, query->children[i])
+                   ? where_look(where, query->children[i], &set)
+                   : where_join(where, query->children[i], set_and, &set);
     }
-    for (size_t i = 0; i < rest.count; i++) {
-        fputs(" AND ", statement->file);
-        where_node(statement, rest.children[i]);
-    }
-    fputs(")", statement->file);
+    return set;
 }
 
-static void
-where_or(struct statement *statement, const struct query *query)
+static struct set *
+where_or(struct where *where, const struct query *query)
 {
-    for (size_t i = 0; i < query->count; i++) {
-        fputs(i > 0 ? " OR " : "(", statement->file);
-        where_node(statement, query->children[i]);
-    }
-    fputs(")", statement->file);
+    struct set *set = NULL;
+    bool good = true;
+
+    for (size_t i = 0; i < query->count && good; i++)
+        good = where_join(where, query->children[i], set_or, &set);
+    return set;
 }
 
-static void
-where_node(struct statement *statement, const struct query *query)
+struct set *
+where_set(struct where *where, const struct query *query)
 {
-    static void (*const writers[])(struct statement *, const struct query *) = {
-        [QUERY_AND] = where_and,     [QUERY_OR] = where_or,         [QUERY_WORDS] = where_words,
-        [QUERY_MATCH] = where_equal, [QUERY_NUMBER] = where_number, [QUERY_EXISTS] = where_exists,
-    };
+    struct set *set;
 
-    if (query->kind == QUERY_ALL) {
-        fputs("1", statement->file);
-    } else if (query->kind == QUERY_NOT) {
-        fputs("NOT ", statement->file);
-        where_node(statement, query->children[0]);
-    } else if (query->kind == QUERY_RANGE) {
-        (query->field.column == QUERY_POINTER ? where_range : where_column_range)(statement, query);
-    } else {
-        writers[query->kind](statement, query);
-    }
-}
-
-void
-where_condition(struct statement *statement, const struct query *query)
-{
-    where_node(statement, query);
+    if (match_only(query))
+        return where_leaf(where, query);
+    if (query->kind == QUERY_AND)
+        return where_and(where, query);
+    if (query->kind == QUERY_OR)
+        return where_or(where, query);
+    if (query->kind != QUERY_NOT)
+        return where_leaf(where, query);
+    set = where_set(where, query->children[0]);
+    if (set != NULL)
+        set_turn(set);
+    return set;
 }

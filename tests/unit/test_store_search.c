@@ -101,6 +101,23 @@ static const struct found founds[] = {
     {"\"query\":\"version:[2 TO *]\"", NONE},
     {"\"query\":\"-createdBy:alice\"", ALL},
     {"\"query\":\"createdBy:*\"", NONE},
+    {"\"query\":\"hardy (type:Author OR /year:[1 TO *]) -/title:jude\"",
+     "{\"size\":2,\"results\":[\"35.TEST/1\",\"35.TEST/3\"]}"},
+    {"\"query\":\"hardy type:B* version:1 -createdBy:* /title:[A TO *]\"",
+     "{\"size\":2,\"results\":[\"35.TEST/1\",\"35.TEST/2\"]}"},
+    {"\"query\":\"-hardy OR -type:Book\"",
+     "{\"size\":2,\"results\":[\"35.TEST/3\",\"35.TEST/0\"]}"},
+    {"\"query\":\"-(-hardy OR type:Author)\"",
+     "{\"size\":2,\"results\":[\"35.TEST/1\",\"35.TEST/2\"]}"},
+    {"\"query\":\"-*:*\"", NONE},
+    {"\"query\":\"/year:[1 TO 3000]\",\"sortFields\":\"/year DESC\"",
+     "{\"size\":1,\"results\":[\"35.TEST/1\"]}"},
+    {"\"query\":\"/title:[A TO Z]\",\"sortFields\":\"/title\"",
+     "{\"size\":2,\"results\":[\"35.TEST/2\",\"35.TEST/1\"]}"},
+    {"\"query\":\"/title:[A TO Z]\",\"sortFields\":\"/title DESC\",\"pageSize\":1,\"pageNum\":1",
+     "{\"size\":2,\"results\":[\"35.TEST/2\"]}"},
+    {"\"query\":\"/author/_/lastName:[A TO Z]\",\"sortFields\":\"/author/_/lastName\"",
+     "{\"size\":2,\"results\":[\"35.TEST/1\",\"35.TEST/2\"]}"},
     {"\"query\":\"*:*\",\"sortFields\":\"/title DESC\"",
      "{\"size\":4,\"results\":[\"35.TEST/1\",\"35.TEST/2\",\"35.TEST/3\",\"35.TEST/0\"]}"},
     {"\"query\":\"*:*\",\"sortFields\":\"/title\"",
@@ -244,7 +261,8 @@ START_TEST(answers_any_query)
                                          "2026-11-22",
                                          "/no/where:",
                                          "x*y",
-                                         ("\xee\x80\x81" "1"),
+                                         ("\xee\x80\x81"
+                                          "1"),
                                          "--",
                                          "!"};
     unsigned seed = 1;
@@ -268,6 +286,89 @@ START_TEST(answers_any_query)
                       "%s: %s", query, output);
     }
     ck_assert_int_gt(good, 400);
+}
+END_TEST
+
+static int
+compare_texts(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+enum { MANY = 4200 };
+
+/* Every page of a search, its ids one after the other, each followed by a blank. */
+static void
+pages(const char *query, const char *sort, int page_size, char *text, size_t size)
+{
+    char request[600];
+
+    *text = '\0';
+    for (int page = 0; page * page_size < MANY; page++) {
+        const char *json;
+        json_t *answer, *id;
+        size_t i;
+
+        snprintf(request, sizeof(request),
+                 SEARCH("\"query\":\"%s\",\"sortFields\":\"%s\",\"type\":\"id\",\"pageSize\":%d,"
+                        "\"pageNum\":%d"),
+                 query, sort, page_size, page);
+        json = strstr(ask(search, request), "{\"size\":");
+        ck_assert_ptr_nonnull(json);
+        answer = json_loadb(json, strlen(json), JSON_DISABLE_EOF_CHECK, NULL);
+        ck_assert_int_eq(json_integer_value(json_object_get(answer, "size")), MANY);
+        json_array_foreach(json_object_get(answer, "results"), i, id)
+        {
+            ck_assert_uint_lt(strlen(text) + 20, size);
+            strcat(strcat(text, json_string_value(id)), " ");
+        }
+        json_decref(answer);
+    }
+}
+
+/* More than are sorted by looking at each: the same order by a walk along the field, up and down,
+ * with many of equal values, some without a value, numbers and texts, and arrays. */
+START_TEST(sorts_many)
+{
+    static char expected[MANY][64], walked[MANY * 16], text[MANY * 16];
+    char request[300];
+
+    for (int i = 0; i < MANY; i++) {
+        const char *value = i % 7 == 6 ? "null" : i % 7 == 5 ? "\"text\"" : NULL;
+        char number[32];
+
+        snprintf(number, sizeof(number), "%d%s", i % 5, i % 2 == 0 ? "" : ".5");
+        snprintf(request, sizeof(request),
+                 CREATE("{\"id\":\"x/%04d\",\"type\":\"T\",\"attributes\":{\"content\":{\"v\":%s,"
+                        "\"a\":[%d,%d]}}}"),
+                 i, value == NULL ? number : value, i % 3, 9 - i % 4);
+        ask(create, request);
+        snprintf(expected[i], sizeof(expected[i]), "%c%s x/%04d",
+                 value == NULL ? '1'
+                 : i % 7 == 5  ? '2'
+                               : '3',
+                 value == NULL ? number : "", i);
+    }
+    qsort(expected, MANY, sizeof(expected[0]), compare_texts);
+    *text = '\0';
+    for (int i = 0; i < MANY; i++)
+        strcat(strcat(text, strstr(expected[i], "x/")), " ");
+    pages("x", "/v", 1000, walked, sizeof(walked));
+    ck_assert_str_eq(walked, text);
+    pages("*:*", "/v", 1700, walked, sizeof(walked));
+    ck_assert_str_eq(walked, text);
+    /* Two fields are sorted by looking at each. */
+    for (int i = 0; i < 3; i++) {
+        static const char *const fields[][2] = {
+            {"/v DESC", "/v DESC,id"}, {"/a/_", "/a/_,id"}, {"/a/_ DESC", "/a/_ DESC,id"}};
+
+        pages("x", fields[i][0], 900, walked, sizeof(walked));
+        pages("-y", fields[i][1], 5000, text, sizeof(text));
+        ck_assert_str_eq(walked, text);
+    }
+    pages("id:[x TO y]", "id DESC", 999, walked, sizeof(walked));
+    pages("x", "id DESC,type", 4200, text, sizeof(text));
+    ck_assert_str_eq(walked, text);
 }
 END_TEST
 
@@ -310,6 +411,7 @@ suite(void)
     tcase_add_test(tests, finds_full_objects);
     tcase_add_test(tests, finds_what_is_there_now);
     tcase_add_test(tests, answers_any_query);
+    tcase_add_test(tests, sorts_many);
     tcase_add_test(tests, streams_long_results);
     suite_add_tcase(made, tests);
     return made;

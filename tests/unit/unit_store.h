@@ -109,7 +109,9 @@ scratch_check_index(void)
         scratch_sql_of("index.db", "INSERT INTO word (word) VALUES ('integrity-check')"), -1);
     ck_assert_int_eq(scratch_sql_of("index.db",
                                     "SELECT (SELECT count(*) FROM word) -"
-                                    " (SELECT count(*) FROM entry) + (SELECT count(*) FROM field"
+                                    " (SELECT count(*) FROM entry) + (SELECT abs(entries -"
+                                    " (SELECT count(*) FROM entry)) FROM state) +"
+                                    " (SELECT count(*) FROM field"
                                     " WHERE object NOT IN (SELECT number FROM entry))"),
                      0);
     snprintf(sql, sizeof(sql), "ATTACH '%s' AS i", scratch_path("index.db"));
