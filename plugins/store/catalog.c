@@ -227,6 +227,20 @@ catalog_element(struct connection *connection, int64_t number, const char *id, b
     return element;
 }
 
+static bool
+data_named(sqlite3_stmt *statement, struct catalog_data *data)
+{
+    const char *type = column_text(statement, ELEMENT_TYPE);
+
+    data->id = strdup(column_text(statement, ELEMENT_ID));
+    data->type = type == NULL ? NULL : strdup(type);
+    if (data->id != NULL && (type == NULL || data->type != NULL))
+        return true;
+    free(data->id);
+    free(data->type);
+    return false;
+}
+
 bool
 catalog_data(struct connection *connection, int64_t number, struct catalog_data **list,
              size_t *count)
@@ -243,8 +257,7 @@ catalog_data(struct connection *connection, int64_t number, struct catalog_data 
         grown = realloc(*list, (*count + 1) * sizeof(**list));
         if (grown != NULL)
             *list = grown;
-        if (grown == NULL ||
-            (grown[*count].id = strdup(column_text(statement, ELEMENT_ID))) == NULL)
+        if (grown == NULL || !data_named(statement, &grown[*count]))
             connection_fail(connection, "memory is short");
         else
             element_blob(statement, &grown[(*count)++].blob);
@@ -255,8 +268,10 @@ catalog_data(struct connection *connection, int64_t number, struct catalog_data 
 void
 catalog_data_free(struct catalog_data **list, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         free((*list)[i].id);
+        free((*list)[i].type);
+    }
     free(*list);
     *list = NULL;
 }

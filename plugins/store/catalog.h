@@ -46,6 +46,7 @@ json_t *catalog_element(struct connection *connection, int64_t number, const cha
 /* The elements that have data. */
 struct catalog_data {
     char *id;
+    char *type; /* NULL: none */
     struct blob blob;
 };
 bool catalog_data(struct connection *connection, int64_t number, struct catalog_data **list,

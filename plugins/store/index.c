@@ -72,6 +72,13 @@ index_wake(struct index *index)
     janitor_ask(index->janitor);
 }
 
+void
+index_set_text(struct index *index, int64_t size)
+{
+    index->text = size;
+    index_wake(index);
+}
+
 /* ------------------------------------------------------------------ asking */
 
 static int
@@ -181,7 +188,8 @@ index_release(struct index *index, struct connection **connection)
 /* ------------------------------------------------------------------ opening */
 
 struct index *
-index_open(const char *root, struct database *database, struct failure *failure)
+index_open(const char *root, struct database *database, struct blobs *blobs,
+           struct failure *failure)
 {
     struct index *index = calloc(1, sizeof(*index));
 
@@ -190,6 +198,7 @@ index_open(const char *root, struct database *database, struct failure *failure)
         return NULL;
     }
     index->database = database;
+    index->blobs = blobs;
     pool_init(&index->readers, database_path(root, "index.db", failure), index_connect, index);
     pthread_mutex_init(&index->resting, NULL);
     pthread_cond_init(&index->ended, NULL);

@@ -11,13 +11,22 @@
 #ifndef STORE_INDEX_H
 #define STORE_INDEX_H
 
+#include "blobs.h"
 #include "database.h"
 
 struct index;
 
+/* No element is taken in whose text is larger, whatever is configured. */
+#define INDEX_TEXT_MOST (INT64_C(16) << 20)
+
 /* The index beside the catalog in the directory `root`. NULL: failed. */
-struct index *index_open(const char *root, struct database *database, struct failure *failure);
+struct index *index_open(const char *root, struct database *database, struct blobs *blobs,
+                         struct failure *failure);
 void index_close(struct index **index);
+
+/* Has the text of elements up to that size taken in, too, and the thread begin. An index that was
+ * made with another size is made anew. To be called before anything else, or never (0). */
+void index_set_text(struct index *index, int64_t size);
 
 /* Something was committed: it is to be taken in, some time soon. Waits for nothing. */
 void index_wake(struct index *index);
@@ -29,5 +38,9 @@ int index_settle(struct index *index, struct failure *failure);
 struct connection *index_reader(struct index *index, struct failure *failure);
 /* Ends it. True: it met damage, and the index is being made anew; ask again. */
 bool index_release(struct index *index, struct connection **connection);
+
+/* Whether a media type is one of text; makes any bytes a text that the index can take. */
+bool index_is_text(const char *type);
+void index_clean_text(char *text, size_t length);
 
 #endif

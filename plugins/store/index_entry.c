@@ -100,7 +100,7 @@ words_name(FILE *file, const char *name)
 
 /* All words of the object as one text, the caller's; NULL: failed. */
 static char *
-entry_words(struct entry *entry, sqlite3_stmt *row, const json_t *attributes)
+entry_words(struct entry *entry, sqlite3_stmt *row, const json_t *attributes, const char *more)
 {
     char *plain = NULL, *marked = NULL, *text = NULL;
     size_t plain_size, marked_size;
@@ -117,7 +117,7 @@ entry_words(struct entry *entry, sqlite3_stmt *row, const json_t *attributes)
         good = fclose(entry->plain) == 0 && good;
     if (entry->marked != NULL)
         good = fclose(entry->marked) == 0 && good;
-    if (good && asprintf(&text, "%s%s", plain, marked) < 0)
+    if (good && asprintf(&text, "%s%s%s", plain, marked, more == NULL ? "" : more) < 0)
         text = NULL;
     free(plain);
     free(marked);
@@ -138,7 +138,8 @@ entry_row(struct connection *connection, sqlite3_stmt *row)
 }
 
 void
-entry_add(struct connection *connection, sqlite3_stmt *row, const json_t *attributes)
+entry_add(struct connection *connection, sqlite3_stmt *row, const json_t *attributes,
+          const char *more)
 {
     struct entry entry = {.connection = connection,
                           .number = sqlite3_column_int64(row, CATALOG_NUMBER)};
@@ -146,7 +147,7 @@ entry_add(struct connection *connection, sqlite3_stmt *row, const json_t *attrib
 
     entry_row(connection, row);
     if (connection_tokenizer(connection) != NULL) {
-        text = entry_words(&entry, row, attributes);
+        text = entry_words(&entry, row, attributes, more);
         if (text == NULL)
             connection_fail(connection, "memory is short");
     }

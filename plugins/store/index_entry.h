@@ -9,14 +9,15 @@
 #include "connection.h"
 
 /* The columns of SQL_INDEX_STATE. */
-enum { INDEX_NUMBER, INDEX_CHANGE, INDEX_CATALOG, INDEX_ENTRIES };
+enum { INDEX_NUMBER, INDEX_CHANGE, INDEX_CATALOG, INDEX_ENTRIES, INDEX_TEXT };
 
 /* Strings are kept up to this length for ranges and sorting. */
 #define ENTRY_TEXT_MAX 200
 
-/* Takes in the object of the row at hand (SQL_OBJECT_COLUMNS), with its attributes, which may be
- * NULL. */
-void entry_add(struct connection *connection, sqlite3_stmt *row, const json_t *attributes);
+/* Takes in the object of the row at hand (SQL_OBJECT_COLUMNS), with its attributes, and more text;
+ * both may be NULL. */
+void entry_add(struct connection *connection, sqlite3_stmt *row, const json_t *attributes,
+               const char *more);
 /* Takes it out; false: it was not in. */
 bool entry_remove(struct connection *connection, int64_t number);
 /* The number of a pointer, 0 where no object ever had it. */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "database_impl.h"
+#include "index_entry.h"
 #include "index_impl.h"
 
 /* ------------------------------------------------------------------ the lock */
@@ -82,39 +83,44 @@ file_fill(struct index *index)
     connection_execute(index->writer, text);
 }
 
-/* Whether the index is of this catalog, and neither of a later time than it is, nor of one of which
+/* Whether the index was made with the option that this process has (the first time: later, one that
+ * another process made with another is as good), and of this catalog, and neither of a later time than it is, nor of one of which
  * the catalog has forgotten what changed since. */
 static bool
-file_follows(struct connection *catalog, struct connection *writer)
+file_follows(struct index *index, struct connection *catalog)
 {
-    sqlite3_stmt *has = connection_query(writer, SQL_INDEX_STATE, "");
+    sqlite3_stmt *has = connection_query(index->writer, SQL_INDEX_STATE, "");
     sqlite3_stmt *is = connection_query(catalog, SQL_IDENTITY, "");
     bool good = false;
 
-    if (connection_step(writer, has) == 1 && connection_step(catalog, is) == 1) {
-        int64_t change = sqlite3_column_int64(has, 1), changes = sqlite3_column_int64(is, 1);
+    if (connection_step(index->writer, has) == 1 && connection_step(catalog, is) == 1) {
+        int64_t change = sqlite3_column_int64(has, INDEX_CHANGE);
+        int64_t changes = sqlite3_column_int64(is, 1);
         bool forgets = sqlite3_column_type(is, 3) == SQLITE_NULL;
 
-        good = sqlite3_column_int64(has, 0) <= sqlite3_column_int64(is, 0) && change <= changes &&
+        good = (index->bound || sqlite3_column_int64(has, INDEX_TEXT) == index->text) &&
+               sqlite3_column_int64(has, 0) <= sqlite3_column_int64(is, 0) && change <= changes &&
                change >= (forgets ? changes : sqlite3_column_int64(is, 3)) &&
                sqlite3_column_bytes(has, 2) == sqlite3_column_bytes(is, 2) &&
                memcmp(sqlite3_column_blob(has, 2), sqlite3_column_blob(is, 2),
                       (size_t)sqlite3_column_bytes(is, 2)) == 0;
     }
-
+    if (good)
+        index->text = sqlite3_column_int64(has, INDEX_TEXT);
     sqlite3_reset(has);
     sqlite3_reset(is);
     return good;
 }
 
 static void
-file_begin(struct connection *catalog, struct connection *writer)
+file_begin(struct index *index, struct connection *catalog)
 {
     sqlite3_stmt *is = connection_query(catalog, SQL_IDENTITY, "");
 
     if (connection_step(catalog, is) == 1)
-        connection_run(writer, SQL_INDEX_BEGIN, "ib", sqlite3_column_int64(is, 1),
-                       sqlite3_column_blob(is, 2), (size_t)sqlite3_column_bytes(is, 2));
+        connection_run(index->writer, SQL_INDEX_BEGIN, "ibi", sqlite3_column_int64(is, 1),
+                       sqlite3_column_blob(is, 2), (size_t)sqlite3_column_bytes(is, 2),
+                       index->text);
     sqlite3_reset(is);
 }
 
@@ -133,11 +139,11 @@ file_check(struct index *index, struct connection *catalog)
     version = database_number(writer, SQL_USER_VERSION);
     if (version == 0 && database_number(writer, SQL_TABLES) == 0) {
         file_fill(index);
-        file_begin(catalog, writer);
+        file_begin(index, catalog);
         fits = true;
     } else if (version == SQL_INDEX_VERSION &&
                database_number(writer, SQL_APPLICATION_ID) == SQL_APPLICATION) {
-        fits = file_follows(catalog, writer);
+        fits = file_follows(index, catalog);
     }
     return connection_end(writer, SQL_COMMIT) && fits;
 }
@@ -167,6 +173,7 @@ file_open(struct index *index, struct connection *catalog, struct failure *failu
     if (file_check(index, catalog) && stat(index->readers.path, &status) == 0) {
         index->device = status.st_dev;
         index->inode = status.st_ino;
+        index->bound = true;
         return REPOSITORY_OK;
     }
     result = connection_status(catalog, failure);

@@ -7,6 +7,7 @@
  * written in the same transaction, so a crash anywhere leaves an index that knows what it has.
  */
 #include <doip/json.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "catalog.h"
@@ -59,6 +60,7 @@ feed_committed(struct index *index, struct feed *feed, struct failure *failure)
 /* ------------------------------------------------------------------ a batch */
 
 struct batch {
+    struct index *index;
     struct connection *catalog;
     struct connection *writer;
     struct feed feed; /* how far */
@@ -91,9 +93,12 @@ batch_add(struct batch *batch, sqlite3_stmt *statement)
             ? NULL
             : doip_json_parse(text, (size_t)sqlite3_column_bytes(statement, CATALOG_ATTRIBUTES),
                               (char[64]){""}, 64);
+    char *more =
+        index_text(batch->index, batch->catalog, sqlite3_column_int64(statement, CATALOG_NUMBER));
 
-    entry_add(batch->writer, statement, attributes);
+    entry_add(batch->writer, statement, attributes, more);
     batch->entries++;
+    free(more);
     json_decref(attributes);
 }
 
@@ -172,7 +177,7 @@ batch_run(struct batch *batch)
 int
 index_batch(struct index *index, struct failure *failure)
 {
-    struct batch batch = {.left = BATCH_OBJECTS};
+    struct batch batch = {.index = index, .left = BATCH_OBJECTS};
     bool more;
     int status;
 

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+#include "blobs.h"
 #include "index.h"
 #include "janitor.h"
 #include "pool.h"
@@ -25,6 +26,7 @@ struct feed {
 
 struct index {
     struct database *database;
+    struct blobs *blobs;
     struct pool readers;
     struct janitor *janitor; /* runs index_work() */
     pthread_mutex_t resting; /* over ending, for the thread's pauses */
@@ -36,6 +38,8 @@ struct index {
     struct connection *writer;
     _Atomic ino_t inode; /* of the file that writer and readers have open; 0: none */
     _Atomic dev_t device;
+    int64_t text;    /* elements up to this size are searched for words */
+    bool bound;      /* `text` is the file's; else the file must be made with it */
     struct feed has; /* what was taken in, when it was last looked at */
 };
 
@@ -48,6 +52,9 @@ bool index_is_current(const struct index *index);
 struct connection *index_writer(struct index *index, struct failure *failure);
 /* Removes the file. Who has it open will find out. */
 void index_discard(struct index *index);
+
+/* index_text.c: the text of an object's elements, the caller's; NULL: none. */
+char *index_text(struct index *index, struct connection *catalog, int64_t number);
 
 /* index_fill.c: what there is to take in; false: failed. */
 bool feed_committed(struct index *index, struct feed *feed, struct failure *failure);

@@ -63,14 +63,13 @@ repository_open(const char *root, struct failure *failure)
     if (path != NULL)
         repository->database = database_open(path, failure);
     if (repository->database != NULL)
-        repository->index = index_open(path, repository->database, failure);
+        repository->index = index_open(path, repository->database, repository->blobs, failure);
     free(path);
     if (repository->index == NULL) {
         repository_close(&repository);
         return NULL;
     }
     repository_tidy(repository);
-    index_wake(repository->index);
     return repository;
 }
 
@@ -78,6 +77,12 @@ void
 repository_limit(struct repository *repository, const struct repository_limits *limits)
 {
     repository->limits = *limits;
+}
+
+void
+repository_index_text(struct repository *repository, uint64_t size)
+{
+    index_set_text(repository->index, size > INDEX_TEXT_MOST ? INDEX_TEXT_MOST : (int64_t)size);
 }
 
 void

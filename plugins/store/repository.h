@@ -62,6 +62,9 @@ struct repository_limits {
 void repository_limit(struct repository *repository, const struct repository_limits *limits);
 /* The rules for who may, borrowed; to be called before the first call for a client. */
 void repository_rules(struct repository *repository, const struct acl_rules *rules);
+/* Makes the text of elements up to that size searchable (0, as without this: none), and begins to
+ * bring the index up to date. To be called before the first change and search. */
+void repository_index_text(struct repository *repository, uint64_t size);
 /* Waits until what is not needed any more since earlier calls has been removed from the disk, and
  * what they changed can be found. */
 void repository_settle(struct repository *repository);

@@ -147,6 +147,7 @@
     "  number INTEGER NOT NULL,"                                                           \
     "  change INTEGER NOT NULL,"                                                           \
     "  entries INTEGER NOT NULL,"                                                          \
+    "  text INTEGER NOT NULL,"                                                             \
     "  catalog BLOB NOT NULL"                                                              \
     ") STRICT;"                                                                            \
     "CREATE TABLE entry ("                                                                 \
@@ -250,8 +251,9 @@
     X(CHANGES_COUNT, "SELECT count(*) FROM (SELECT 1 FROM change WHERE seq <= ? LIMIT ?)")     \
     X(CHANGES_FORGET, "DELETE FROM change WHERE seq IN"                                        \
                       " (SELECT seq FROM change WHERE seq <= ? ORDER BY seq LIMIT ?)")         \
-    X(INDEX_BEGIN, "INSERT INTO state (number, change, entries, catalog) VALUES (0, ?, 0, ?)") \
-    X(INDEX_STATE, "SELECT number, change, catalog, entries FROM state")                       \
+    X(INDEX_BEGIN,                                                                             \
+      "INSERT INTO state (number, change, entries, catalog, text) VALUES (0, ?, 0, ?, ?)")     \
+    X(INDEX_STATE, "SELECT number, change, catalog, entries, text FROM state")                 \
     X(INDEX_TAKEN, "UPDATE state SET number = ?, change = ?, entries = entries + ?")           \
     X(ENTRY_ADD, "INSERT INTO entry (number, id, type, version, created_on, created_by,"       \
                  " modified_on, modified_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")                 \

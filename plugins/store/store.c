@@ -23,6 +23,8 @@ static const doip_option options_table[] = {
     {"quota", DOIP_OPTION_SIZE, "0", "most bytes of all elements together; 0: no limit"},
     {"acl", DOIP_OPTION_JSON, "", "who may read and write objects that do not say it themselves"},
     {"administrators", DOIP_OPTION_JSON, "", "clients and groups that may do everything"},
+    {"index_text", DOIP_OPTION_SIZE, "0",
+     "elements of text up to this size are searched for words; 0: none"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -89,6 +91,7 @@ store_open_root(const doip_options *options, struct opened *opened)
                      &(struct repository_limits){doip_option_size(options, "max_element"),
                                                  doip_option_size(options, "max_object"),
                                                  doip_option_size(options, "quota")});
+    repository_index_text(opened->store.repository, doip_option_size(options, "index_text"));
     opened->store.prefix = opened->prefix;
     return DOIP_OK;
 }

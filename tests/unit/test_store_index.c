@@ -2,9 +2,12 @@
  * The store's index as a thing of its own: it follows the catalog, whoever changed it, and whatever
  * becomes of its file, the searches are right.
  */
+#include "index.h"
 #include "unit_store.h"
 
 #include <sys/wait.h>
+
+#define COUNT_OF(table) (int)(sizeof(table) / sizeof(*(table)))
 
 static struct repository *repository;
 
@@ -252,7 +255,8 @@ START_TEST(has_changes_forgotten)
         change(2);
     repository_settle(repository);
     repository_close(&repository);
-    repository = scratch_open(); /* whose thread has the rest forgotten */
+    repository = scratch_open();
+    repository_index_text(repository, 0); /* its thread begins, and has the rest forgotten */
     for (int i = 0; i < 1000 && scratch_sql("SELECT count(*) FROM change") >= 256; i++)
         usleep(10000);
     ck_assert_int_lt(scratch_sql("SELECT count(*) FROM change"), 256);
@@ -334,6 +338,142 @@ START_TEST(is_settled_by_reopening)
 }
 END_TEST
 
+/* ------------------------------------------------------------------ text of elements */
+
+static void
+text_object(const char *id, const char *type, const char *text)
+{
+    char json[200];
+
+    snprintf(json, sizeof(json), "{\"type\":\"T\",\"elements\":[{\"id\":\"e\",\"type\":\"%s\"}]}",
+             type);
+    ck_assert_int_eq(object_create(repository, id, json, "e", text), REPOSITORY_OK);
+}
+
+static void
+reopen_with(uint64_t size)
+{
+    repository_close(&repository);
+    repository = scratch_open();
+    repository_index_text(repository, size);
+}
+
+START_TEST(takes_in_text)
+{
+    static char large[30001];
+
+    reopen_with(25000);
+    memset(large, 'x', sizeof(large) - 1);
+    memcpy(large, "towering ", 9);
+    text_object("t/1", "text/plain; charset=utf-8", "a Pure woman");
+    text_object("t/2", "APPLICATION/ld+json", "{\"name\":\"woman of letters\"}");
+    text_object("t/3", "image/png", "woman");
+    text_object("t/4", "text/html", large);
+    large[20000] = '\0';
+    text_object("t/5", "application/xml", large);
+    text_object("t/6", "text/plain",
+                "bad \xff\xc3(\xed\xa0\x80 utf \xee\x80\x81"
+                "1\xee\x80\x81woman eight\xf0\x9f\x98");
+    ck_assert_int_eq(found("woman"), 3);
+    ck_assert_int_eq(found("\"pure woman\""), 1);
+    ck_assert_int_eq(found("\"woman of letters\" type:T"), 1);
+    ck_assert_int_eq(found("towering"), 1);
+    ck_assert_int_eq(found("bad utf eight"), 1);
+    ck_assert_int_eq(found("/name:woman"), 0);
+    object_update(repository, "t/1", "{\"elements\":[{\"id\":\"e\"}]}", "e", "a faithful man");
+    ck_assert_int_eq(found("woman"), 2);
+    ck_assert_int_eq(found("faithful"), 1);
+    scratch_check_index();
+}
+END_TEST
+
+/* The index remembers with what it was made. */
+START_TEST(takes_in_text_when_told)
+{
+    text_object("t/1", "text/plain", "a pure woman");
+    ck_assert_int_eq(found("woman"), 0);
+    reopen_with(5);
+    ck_assert_int_eq(found("woman"), 0);
+    reopen_with(12);
+    ck_assert_int_eq(found("woman"), 1);
+    reopen_with(12);
+    ck_assert_int_eq(found("woman"), 1);
+    reopen_with(0);
+    ck_assert_int_eq(found("woman"), 0);
+}
+END_TEST
+
+/* What can't be read is told to those who read it; the others are found. */
+START_TEST(passes_over_lost_text)
+{
+    reopen_with(25000);
+    text_object("t/1", "text/plain", big('a'));
+    text_object("t/2", "text/plain", "small");
+    unlink(scratch_path(big_path('a')));
+    scratch_sql("UPDATE small SET data = x'00'");
+    text_object("t/3", "text/plain", "woman");
+    repository_close(&repository);
+    remove_index();
+    reopen_with(25000);
+    ck_assert_int_eq(found("t"), 3);
+    ck_assert_int_eq(found("woman"), 1);
+}
+END_TEST
+
+static const struct type {
+    const char *type;
+    bool text;
+} types[] = {
+    {"text/plain", true},
+    {"Text/CSV;header=present", true},
+    {"application/json", true},
+    {"application/problem+json; v=1", true},
+    {"image/svg+xml", true},
+    {"application/xml", true},
+    {"text", false},
+    {"application/octet-stream", false},
+    {"application/jsonish", false},
+    {"", false},
+    {NULL, false},
+};
+
+START_TEST(knows_types_of_text)
+{
+    ck_assert_msg(index_is_text(types[_i].type) == types[_i].text, "%s", types[_i].type);
+}
+END_TEST
+
+static const struct cleaned {
+    const char *text;
+    const char *clean;
+} cleans[] = {
+    {"plain", "plain"},
+    {"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80"},
+    {"a\x80z", "a z"},
+    {"a\xc0\x80z", "a  z"},
+    {"a\xc3z", "a z"},
+    {"a\xe2\x82", "a  "},
+    {"\xe0\x80\x80z", "   z"},
+    {"\xed\xa0\x80z", "   z"},
+    {"\xf4\x90\x80\x80z", "    z"},
+    {"\xf5z", " z"},
+    {"\xee\x80\x80\xee\x80\x82\xee\x80\x83", "      \xee\x80\x83"},
+};
+
+START_TEST(cleans_text)
+{
+    char text[100];
+    size_t length = strlen(cleans[_i].text);
+
+    strcpy(text, cleans[_i].text);
+    index_clean_text(text, length);
+    ck_assert_str_eq(text, cleans[_i].clean);
+    memcpy(text, "a\0z", 4);
+    index_clean_text(text, 3);
+    ck_assert_str_eq(text, "a z");
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -345,8 +485,7 @@ suite(void)
     tcase_add_test(tests, is_filled_again_where_it_is_gone);
     tcase_add_test(tests, is_made_anew_where_it_is_damaged);
     tcase_add_test(tests, is_made_anew_where_it_becomes_damaged);
-    tcase_add_loop_test(tests, is_made_anew_where_it_does_not_fit, 0,
-                        (int)(sizeof(unfit) / sizeof(*unfit)));
+    tcase_add_loop_test(tests, is_made_anew_where_it_does_not_fit, 0, COUNT_OF(unfit));
     tcase_add_test(tests, is_made_anew_where_it_is_another_programs);
     tcase_add_test(tests, goes_on_from_an_earlier_time);
     tcase_add_test(tests, has_changes_forgotten);
@@ -354,6 +493,11 @@ suite(void)
     tcase_add_test(tests, is_filled_in_batches);
     tcase_add_test(tests, finds_what_others_did);
     tcase_add_test(tests, is_settled_by_reopening);
+    tcase_add_test(tests, takes_in_text);
+    tcase_add_test(tests, takes_in_text_when_told);
+    tcase_add_test(tests, passes_over_lost_text);
+    tcase_add_loop_test(tests, knows_types_of_text, 0, COUNT_OF(types));
+    tcase_add_loop_test(tests, cleans_text, 0, COUNT_OF(cleans));
     suite_add_tcase(made, tests);
     return made;
 }
