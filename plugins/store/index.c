@@ -89,9 +89,10 @@ index_impatient(struct index *index, const struct feed *goal, struct failure *fa
                        (long long)index->has.number, (long long)goal->number);
 }
 
-/* Takes in what is missing, and lets others do their part; `patience` in seconds, 0: without end. */
+/* Takes in what is missing, and lets others do their part; `patience` in seconds, 0: without end. Where there was no more
+ * to be had, because an object of the goal is gone by now, *goal is what was. */
 static int
-index_reach(struct index *index, const struct feed *goal, time_t patience, struct failure *failure)
+index_reach(struct index *index, struct feed *goal, time_t patience, struct failure *failure)
 {
     time_t end = time(NULL) + patience;
     int more;
@@ -107,6 +108,8 @@ index_reach(struct index *index, const struct feed *goal, time_t patience, struc
         more = index_batch(index, failure);
         if (more == 1 && feed_reaches(&index->has, goal))
             more = 0;
+        if (more == 0)
+            *goal = index->has;
         if (more == 1 && patience > 0 && time(NULL) > end)
             more = index_impatient(index, goal, failure);
         index_unlock(index);

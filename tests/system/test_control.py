@@ -466,7 +466,7 @@ class Log(Case):
         made.wait_log("Op.Retrieve")
         lines = [json.loads(line) for line in made.log().splitlines()]
         first, second = [line for line in lines if line["kind"] == "access" and line["peer"] == name]
-        self.assertEqual(set(first), {"time", "level", "process", "pid", "kind", "message", "peer", "client", "operation", "target", "status",
+        self.assertEqual(set(first), {"time", "level", "process", "pid", "kind", "message", "peer", "client", "actor", "operation", "target", "status",
                                       "reason", "tls", "bytes_in", "bytes_out", "number", "microseconds"})
         self.assertEqual((first["operation"], first["status"], first["number"], first["tls"]), (doip.HELLO, doip.OK, 1, "TLSv1.3"))
         self.assertEqual((second["target"], second["status"], second["number"]), ('no/"such"', doip.UNKNOWN, 2))
