@@ -54,8 +54,9 @@ localstatedir ?= $(if $(usr),/var,$(prefix)/var)
 configdir := $(sysconfdir)/doipd
 handlersdir := $(libdir)/doipd/handlers
 statedir := $(localstatedir)/lib/doipd
-unitdir := $(prefix)/lib/systemd/system
-sysusersdir := $(prefix)/lib/sysusers.d
+unitdir ?= $(prefix)/lib/systemd/system
+sysusersdir ?= $(prefix)/lib/sysusers.d
+tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
 
 # ---------------------------------------------------------------- flags
 
@@ -279,7 +280,7 @@ fuzz: $(FUZZERS)
 put = install -m $(1) $(2) '$(3).new' && mv -f '$(3).new' '$(3)'
 # Files of the tree name the paths that PREFIX=/usr gives; installed ones name the paths of this installation.
 place = sed -e 's,/etc/doipd,$(configdir),g' -e 's,/usr/lib/doipd,$(libdir)/doipd,g' \
-    -e 's,/var/lib/doipd,$(statedir),g' -e 's,ReadWritePaths=-/var/lib,ReadWritePaths=-$(patsubst %/,%,$(dir $(statedir))),' \
+    -e 's,/var/lib/doipd,$(statedir),g' $(if $(filter /var/lib/doipd,$(statedir)),,-e 's,^StateDirectory=.*,ReadWritePaths=$(statedir),') \
     -e 's,/usr/sbin/doipd,$(sbindir)/doipd,g' $(1) | $(call put,644,/dev/stdin,$(2))
 D = $(DESTDIR)
 pages := $(wildcard man/*.[1-9])
@@ -287,10 +288,10 @@ page = $(mandir)/man$(subst .,,$(suffix $(1)))/$(notdir $(1))
 headers := $(wildcard include/doip/*.h)
 # The state directory is not made here: the daemon makes it at its first start, for the user that its workers run as.
 directories = $(bindir) $(sbindir) $(libdir)/pkgconfig $(includedir)/doip $(handlersdir) $(configdir)/conf.d \
-    $(dir $(statedir)) $(unitdir) $(sysusersdir) $(sort $(dir $(foreach file,$(pages),$(call page,$(file)))))
+    $(dir $(statedir)) $(unitdir) $(sysusersdir) $(tmpfilesdir) $(sort $(dir $(foreach file,$(pages),$(call page,$(file)))))
 installed = $(addprefix $(libdir)/,libdoip.so libdoip.so.$(ABI) libdoip.so.$(VERSION) pkgconfig/doip.pc) \
     $(bindir)/doip $(bindir)/doip-bench $(sbindir)/doipd $(sbindir)/doipctl $(addprefix $(handlersdir)/,$(notdir $(HANDLERS))) \
-    $(addprefix $(includedir)/doip/,$(notdir $(headers))) $(unitdir)/doipd.service $(sysusersdir)/doipd.conf \
+    $(addprefix $(includedir)/doip/,$(notdir $(headers))) $(unitdir)/doipd.service $(unitdir)/doipd.socket $(sysusersdir)/doipd.conf $(tmpfilesdir)/doipd.conf \
     $(foreach file,$(pages),$(call page,$(file)))
 
 define newline
@@ -319,6 +320,8 @@ install: all $(B)/installed/doipd $(B)/installed/doipctl
 	    src/libdoip/doip.pc.in | $(call put,644,/dev/stdin,$(D)$(libdir)/pkgconfig/doip.pc)
 	$(call each,$(pages),place_page)
 	$(Q)$(call place,systemd/doipd.service,$(D)$(unitdir)/doipd.service)
+	$(Q)$(call place,systemd/doipd.socket,$(D)$(unitdir)/doipd.socket)
+	$(Q)$(call place,systemd/doipd.tmpfiles,$(D)$(tmpfilesdir)/doipd.conf)
 	$(Q)$(call place,systemd/doipd.sysusers,$(D)$(sysusersdir)/doipd.conf)
 	$(Q)if [ -e '$(D)$(configdir)/doipd.conf' ]; then echo '  KEPT   $(D)$(configdir)/doipd.conf'; \
 	    else $(call place,etc/doipd.conf,$(D)$(configdir)/doipd.conf); fi

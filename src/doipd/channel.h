@@ -18,6 +18,8 @@ enum channel_kind {
     CHANNEL_RETIRE = 'D',  /* master: stop accepting, serve what is there, end */
     CHANNEL_STOP = 'Q',    /* master: end now */
     CHANNEL_LOG_LEVEL = 'V', /* master: log from this level on, by its name */
+    CHANNEL_ASK = 'P',     /* master: are you alive? */
+    CHANNEL_ALIVE = 'A',   /* worker: yes */
 };
 
 enum { CHANNEL_TEXT = 2048 };

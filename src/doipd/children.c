@@ -15,6 +15,8 @@
 #include "control.h"
 #include "generation.h"
 #include "metrics.h"
+#include "notify.h"
+#include "passed.h"
 #include "pid_file.h"
 #include "signals.h"
 
@@ -48,6 +50,8 @@ become_worker(const struct generation *generation, struct generation *all, const
     background_forget();
     pid_file_forget();
     control_forget();
+    notify_forget();
+    passed_forget();
     signals_forget();
     forget_others(generation, all);
     setup = (struct worker_setup){
@@ -113,6 +117,8 @@ spawn(struct generation *generation, struct generation *all, struct child *child
     metrics_count(METRICS_WORKERS_STARTED);
     child->state = CHILD_STARTING;
     child->started = now;
+    child->asked = child->answered = 0;
+    child->spent = false;
 }
 
 void
@@ -145,10 +151,16 @@ set_kill_at(const struct generation *generation, struct child *child, int64_t no
     child->state = CHILD_RETIRING;
 }
 
-/* A worker that retires of itself makes room in a slot of those that left, where there is one: else it is
- * replaced when it has ended. */
+/* One that does not listen to its channel is told by a signal. */
 static void
-make_room(struct generation *generation, struct child *child, int64_t now)
+tell(const struct child *child, enum channel_kind kind)
+{
+    if (child->channel < 0 || !channel_send(child->channel, kind, ""))
+        kill(child->pid, kind == CHANNEL_STOP ? SIGKILL : SIGTERM);
+}
+
+void
+generation_make_room(struct generation *generation, struct child *child, int64_t now)
 {
     for (size_t i = generation->count; i < generation->slots; i++) {
         struct child *room = &generation->children[i], leaver = *child;
@@ -170,19 +182,38 @@ leaving(struct generation *generation, struct child *child, int64_t now)
     if (child->state != CHILD_READY || generation->state != GENERATION_SERVING)
         return;
     set_kill_at(generation, child, now, false);
-    make_room(generation, child, now);
+    /* Without room it is replaced when it has ended. One that was put aside before has been replaced. */
+    if (child < generation->children + generation->count)
+        generation_make_room(generation, child, now);
+}
+
+/* Its successor serves: the worker that was put aside for it may go. */
+static void
+retire_predecessor(const struct generation *generation, const struct child *successor, int64_t now)
+{
+    for (size_t i = generation->count; i < generation->slots; i++) {
+        struct child *child = &generation->children[i];
+
+        if (child->state != CHILD_READY || child->number != successor->number)
+            continue;
+        set_kill_at(generation, child, now, false);
+        tell(child, CHANNEL_RETIRE);
+    }
 }
 
 /* In a serving generation it serves at once, in one that starts when all are ready. */
 static void
-ready(const struct generation *generation, struct child *child)
+ready(const struct generation *generation, struct child *child, int64_t now)
 {
     log_debug(WORKER_READY, "worker %zu (pid %d) is ready", child->number, (int)child->pid);
     if (child->state != CHILD_STARTING)
         return;
     child->state = CHILD_READY;
-    if (generation->state == GENERATION_SERVING)
-        channel_send(child->channel, CHANNEL_SERVE, "");
+    child->answered = now;
+    if (generation->state != GENERATION_SERVING)
+        return;
+    channel_send(child->channel, CHANNEL_SERVE, "");
+    retire_predecessor(generation, child, now);
 }
 
 void
@@ -209,13 +240,16 @@ generation_hear(struct generation *generation, struct child *child, int64_t now)
 
     switch (channel_receive(child->channel, text)) {
     case CHANNEL_READY:
-        ready(generation, child);
+        ready(generation, child, now);
         break;
     case CHANNEL_FAILED:
         hear_failure(generation, child, text);
         break;
     case CHANNEL_LEAVING:
         leaving(generation, child, now);
+        break;
+    case CHANNEL_ALIVE:
+        child->answered = now;
         break;
     case CHANNEL_CLOSED:
         close_channel(child); /* its death follows */
@@ -302,14 +336,6 @@ generation_reaped(struct generation *generation, struct child *child, int status
 }
 
 /* ------------------------------------------------------------------ the end */
-
-/* One that does not listen to its channel is told by a signal. */
-static void
-tell(const struct child *child, enum channel_kind kind)
-{
-    if (child->channel < 0 || !channel_send(child->channel, kind, ""))
-        kill(child->pid, kind == CHANNEL_STOP ? SIGKILL : SIGTERM);
-}
 
 void
 generation_retire(struct generation *generation, int64_t now, bool at_once)

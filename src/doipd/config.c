@@ -72,7 +72,8 @@ read_directory(struct config *config, const char *file, char *reason, size_t siz
 static bool
 read_all(struct config *config, const struct config_source *source, char *reason, size_t size)
 {
-    if (!config_read_defaults(config, reason, size))
+    if (!config_read_defaults(config, reason, size) ||
+        (source->listen != NULL && !config_read_override(config, source->listen, reason, size)))
         return false;
     if (source->file != NULL && !(config_read_path(config, source->file, reason, size) &&
                                   read_directory(config, source->file, reason, size)))

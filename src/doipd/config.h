@@ -64,6 +64,8 @@ struct config {
         int processes; /* never 0: resolved */
         int threads;
         int connections;
+        int requests;    /* 0: any number */
+        uint64_t memory; /* bytes; 0: as much as it takes */
     } workers;
     struct { /* seconds; 0: none */
         int handshake;
@@ -99,6 +101,7 @@ struct config {
 struct config_source {
     const char *file;             /* NULL: none (-n) */
     const char *const *overrides; /* -o KEY=VALUE, NULL-ended; may be NULL */
+    const char *listen;           /* "listen=…", instead of its default; may be NULL */
 };
 
 /*

@@ -241,15 +241,35 @@ config_absolute(const struct config_reader *reader, const char *text,
     return path;
 }
 
+/* A file that the service manager hands over (systemd's LoadCredential=). Outside of the service that is where root finds
+ * what the running one was given. */
+static char *
+credential(const char *name)
+{
+    const char *directory = getenv("CREDENTIALS_DIRECTORY");
+
+    return config_format("%s/%s", directory != NULL ? directory : "/run/credentials/doipd.service",
+                         name);
+}
+
 static bool
 set_path(struct config_reader *reader, const struct config_key *key,
          const config_setting_t *setting)
 {
-    const char *text = checked_string(reader, key, setting);
+    static const char mark[] = "credential:";
+    const char *text = checked_string(reader, key, setting), *name;
 
     if (text == NULL)
         return false;
-    config_replace(member(reader->config, key), config_absolute(reader, text, setting));
+    if (strncmp(text, mark, sizeof(mark) - 1) != 0) {
+        config_replace(member(reader->config, key), config_absolute(reader, text, setting));
+        return true;
+    }
+    name = text + sizeof(mark) - 1;
+    if (name[0] == '\0' || name[0] == '.' || strchr(name, '/') != NULL)
+        return config_fail(reader, setting, key->name,
+                           "\"%s\": a credential is named as in LoadCredential=NAME:FILE", text);
+    config_replace(member(reader->config, key), credential(name));
     return true;
 }
 

@@ -19,6 +19,9 @@ enum generation_state {
     GENERATION_FAILED,   /* it never served: its workers are told to stop */
 };
 
+/* Workers must be ready within this time. */
+enum { GENERATION_START_MS = 60000 };
+
 enum child_state { CHILD_NONE, CHILD_STARTING, CHILD_READY, CHILD_RETIRING };
 
 struct child {
@@ -31,6 +34,9 @@ struct child {
     int64_t kill_at;    /* ms; while retiring */
     int64_t respawn_at; /* ms; while there is none */
     int64_t delay;      /* ms; before the next one, growing while they keep dying */
+    int64_t asked;      /* ms; for its pulse, and answered (watch.c) */
+    int64_t answered;
+    bool spent;         /* it has done its part, and is to be replaced */
 };
 
 struct generation {
@@ -68,6 +74,10 @@ void generation_serve(struct generation *generation);
 /* Takes what a worker says. */
 void generation_hear(struct generation *generation, struct child *child, int64_t now);
 
+/* Puts a worker aside, in a slot of those that left, as it is; another starts in its place. Where there is no slot, nothing happens. One that still
+ * serves is told to retire when the other is ready. */
+void generation_make_room(struct generation *generation, struct child *child, int64_t now);
+
 /* Takes a worker's death. */
 void generation_reaped(struct generation *generation, struct child *child, int status, int64_t now);
 
@@ -81,6 +91,8 @@ void generation_enforce(struct generation *generation, int64_t now);
 int64_t generation_due(const struct generation *generation);
 
 bool generation_all_ready(const struct generation *generation);
+/* Of all its workers, as they say. */
+long generation_connections(const struct generation *generation);
 bool generation_empty(const struct generation *generation);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "listener.h"
 #include "log.h"
+#include "passed.h"
 
 enum { TRIES = 10, TRY_US = 100000 };
 
@@ -86,11 +87,16 @@ listener_set_open(struct listener_set *set, const struct config *config, const s
                   char *reason, size_t size)
 {
     set->count = 0;
+    set->items = NULL;
+    if (!passed_all_wanted(config, reason, size))
+        return false;
     set->items = calloc(config->listen_count, sizeof *set->items);
     for (size_t i = 0; set->items != NULL && i < config->listen_count; i++) {
         const struct config_listen *listen_on = &config->listen[i];
         int fd = inherited(old, listen_on->text);
 
+        if (fd < 0)
+            fd = passed_duplicate(listen_on);
         if (fd < 0)
             fd = old == NULL ? open_patiently(listen_on) : open_socket(listen_on);
         if (fd < 0 && is_missing_ipv6(listen_on, errno) && config->listen_count > 1) {

@@ -21,7 +21,7 @@ struct listener_set {
 };
 
 /*
- * Opens a socket for each configured address, taking those that `old` (may be NULL) has for the same address as duplicates.
+ * Opens a socket for each configured address, taking those that `old` (may be NULL) has for the same address, or that were passed (passed.h), as duplicates.
  * False with the reason, naming the address; nothing stays open then.
  */
 bool listener_set_open(struct listener_set *set, const struct config *config, const struct listener_set *old,

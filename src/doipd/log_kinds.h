@@ -31,6 +31,8 @@
     X(WORKER_KEEPS_DYING, 0x0404, "worker-keeps-dying")   \
     X(WORKER_KILLED, 0x0405, "worker-killed")             \
     X(WORKER_DRAINING, 0x0406, "worker-draining")         \
+    X(WORKER_SILENT, 0x0408, "worker-silent")             \
+    X(WORKER_SPENT, 0x0409, "worker-spent")               \
     X(THREAD_FAILED, 0x0407, "thread-failed")             \
     X(HANDLER_LOADED, 0x0501, "handler-loaded")           \
     X(HANDLERS_MISSING, 0x0502, "handlers-missing")       \

@@ -13,6 +13,8 @@
 #include "hash_password.h"
 #include "log.h"
 #include "master.h"
+#include "notify.h"
+#include "passed.h"
 
 static void
 tell_on_stderr(const char *reason)
@@ -37,8 +39,16 @@ print_configuration(const struct config_source *source)
 }
 
 static int
-serve(const struct config_source *source, bool foreground)
+serve(struct config_source *source, bool foreground)
 {
+    char reason[2048];
+
+    notify_begin();
+    if (!passed_take(reason, sizeof reason)) {
+        fprintf(stderr, "doipd: %s\n", reason);
+        return EXIT_BAD;
+    }
+    source->listen = passed_listen();
     if (foreground)
         return master_run(source, true, tell_on_stderr);
     if (!background_enter()) {

@@ -16,13 +16,16 @@
 #include "commands.h"
 #include "generation.h"
 #include "master.h"
+#include "notify.h"
 #include "metrics.h"
 #include "pid_file.h"
 #include "signals.h"
 #include "throttle.h"
 #include "tickets.h"
+#include "trial.h"
+#include "watch.h"
 
-enum { START_MS = 60000, POLLS_MOST = 4096, WORKER_POLLS = POLLS_MOST - CONTROL_POLLS };
+enum { POLLS_MOST = 4096, STOP_SPARE_S = 15, WORKER_POLLS = POLLS_MOST - CONTROL_POLLS };
 
 enum ending { ENDING_NOT, ENDING_DRAIN, ENDING_AT_ONCE };
 
@@ -44,6 +47,7 @@ struct master {
     time_t started;
     int64_t started_ms;
     struct rate rate;
+    struct watch watch;
 };
 
 /* ------------------------------------------------------------------ generations come and go */
@@ -77,17 +81,30 @@ refuse_reload(struct master *master, const char *reason)
     log_error(RELOAD_REFUSED, "reload refused, nothing has changed: %s", reason);
     metrics_count(METRICS_RELOADS_REFUSED);
     control_reload_ends(master->control, reason, NULL);
+    notify_ready();
+}
+
+/* For a reload, a child tries it first. */
+static struct config *
+load(const struct master *master, char *reason, size_t size)
+{
+    if (master->serving != NULL && !trial_load(master->source, reason, size))
+        return NULL;
+    return config_load(master->source, reason, size);
 }
 
 static void
 bring_up(struct master *master)
 {
     char reason[CHANNEL_TEXT];
-    struct config *config = config_load(master->source, reason, sizeof reason);
     struct generation *fresh = NULL;
+    struct config *config;
 
     master->reload_wanted = false;
+    if (master->serving != NULL)
+        notify_reloading();
     control_reload_begins(master->control);
+    config = load(master, reason, sizeof reason);
     if (config != NULL && master->serving == NULL)
         use_log(master, config);
     if (config != NULL)
@@ -131,6 +148,7 @@ tell_reloaded(struct master *master)
     log_notice(RELOADED, "%s", text);
     metrics_count(METRICS_RELOADS_DONE);
     control_reload_ends(master->control, NULL, text);
+    notify_ready();
 }
 
 static void
@@ -150,6 +168,7 @@ promote(struct master *master)
     }
     for (size_t i = 0; i < fresh->listeners.count; i++)
         log_notice(SERVING, "serving %s on %s", fresh->config->service.id, fresh->listeners.items[i].text);
+    notify_ready();
     master->tell(NULL);
 }
 
@@ -176,8 +195,9 @@ look_at_coming(struct master *master, int64_t now)
 
     if (coming == NULL)
         return;
-    if (coming->failure[0] == '\0' && now - coming->started > START_MS)
-        snprintf(coming->failure, sizeof coming->failure, "the workers were not ready after %d s", START_MS / 1000);
+    if (coming->failure[0] == '\0' && now - coming->started > GENERATION_START_MS)
+        snprintf(coming->failure, sizeof coming->failure, "the workers were not ready after %d s",
+                 GENERATION_START_MS / 1000);
     if (coming->failure[0] != '\0')
         give_up_coming(master);
     else if (generation_all_ready(coming))
@@ -204,6 +224,18 @@ free_ended(struct master *master)
 
 /* ------------------------------------------------------------------ signals */
 
+/* How long it takes at most until all workers have ended, in seconds. */
+static int
+longest_shutdown(const struct master *master)
+{
+    int longest = 0;
+
+    for (const struct generation *at = master->all; at != NULL; at = at->next)
+        if (at->config->timeouts.shutdown > longest)
+            longest = at->config->timeouts.shutdown;
+    return longest + STOP_SPARE_S;
+}
+
 static void
 end(struct master *master, bool at_once)
 {
@@ -217,6 +249,7 @@ end(struct master *master, bool at_once)
     master->reload_wanted = false;
     control_reload_begins(master->control);
     control_reload_ends(master->control, "the service is stopping", NULL);
+    notify_stopping(longest_shutdown(master));
     if (master->coming != NULL)
         snprintf(master->coming->failure, sizeof master->coming->failure, "stopped while starting");
     for (struct generation *at = master->all; at != NULL; at = at->next)
@@ -297,11 +330,16 @@ static void
 look_at_rate(struct master *master, int64_t now)
 {
     struct metrics_sum sum;
+    long connections = 0;
 
     if (now < rate_due(&master->rate))
         return;
     metrics_add_up(&sum);
     rate_look(&master->rate, now, metrics_requests(&sum));
+    for (const struct generation *at = master->all; at != NULL; at = at->next)
+        connections += generation_connections(at);
+    if (master->serving != NULL)
+        notify_status(connections, rate_per_second(&master->rate, now, metrics_requests(&sum)));
 }
 
 /* ------------------------------------------------------------------ the loop */
@@ -321,10 +359,11 @@ time_left(const struct master *master, int64_t now)
     for (const struct generation *at = master->all; at != NULL; at = at->next)
         sooner(&due, generation_due(at));
     if (master->coming != NULL)
-        sooner(&due, master->coming->started + START_MS + 1);
+        sooner(&due, master->coming->started + GENERATION_START_MS + 1);
     if (master->control != NULL)
         sooner(&due, control_due(master->control));
     sooner(&due, rate_due(&master->rate));
+    sooner(&due, master->watch.due);
     return due > now ? (int)(due - now) : 0;
 }
 
@@ -367,6 +406,8 @@ keep_time(struct master *master)
             generation_spawn(at, master->all, now);
     }
     look_at_rate(master, now);
+    if (watch_look(&master->watch, master->serving, now))
+        notify_alive();
     if (now >= master->turn_tickets_at) {
         if (!tickets_turn())
             log_error(TICKET_KEYS_KEPT, "no random bytes for new TLS ticket keys: the old ones go on");
@@ -399,6 +440,7 @@ master_run(const struct config_source *source, bool foreground, void (*tell)(con
     master.commands = (struct commands_target){.master = &master, .source = give_source, .reload = want_reload, .stop = want_end};
 
     log_set_process("master");
+    watch_init(&master.watch, notify_watchdog_ms());
     umask(umask(077) | 022); /* nothing is made that others may write */
     master.turn_tickets_at = clock_ms() + (int64_t)TICKETS_PERIOD * 1000;
     if (!signals_take() || !tickets_init() || !metrics_init() || !throttle_init()) {
@@ -413,10 +455,12 @@ master_run(const struct config_source *source, bool foreground, void (*tell)(con
     serve(&master);
     pid_file_remove();
     /* Told last: whoever waits for it finds everything cleaned up. */
-    if (master.failure[0] != '\0')
+    if (master.failure[0] != '\0') {
+        notify_failed(master.failure);
         tell(master.failure);
-    else
+    } else {
         log_notice(STOPPED, "stopped");
+    }
     control_close(&master.control);
     return master.failure[0] != '\0' && !master.asked ? EXIT_BAD : EXIT_GOOD;
 }

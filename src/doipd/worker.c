@@ -19,6 +19,7 @@
 #include "clock.h"
 #include "connection.h"
 #include "metrics.h"
+#include "pulse.h"
 #include "tickets.h"
 #include "worker.h"
 
@@ -131,7 +132,7 @@ start(struct worker *worker, const struct worker_setup *setup)
     if (worker->wake < 0 || !pool_init(&worker->pool, setup->config->workers.threads, setup->config->workers.processes,
                                        worker->score) ||
         !authenticator_init(&worker->authenticator, &setup->config->users, worker->pool.leaders_most) ||
-        !pool_start(&worker->pool))
+        !pulse_start(worker) || !pool_start(&worker->pool))
         give_up(setup, "a worker can't start: the system refuses threads, descriptors or random bytes");
 }
 
@@ -173,6 +174,8 @@ hear_master(struct control *control)
         drain(control, "the master says so");
     else if (kind == CHANNEL_LOG_LEVEL && log_level_parse(text) >= 0)
         log_set_level(log_level_parse(text));
+    else if (kind == CHANNEL_ASK)
+        pulse_ask();
     else if (kind == CHANNEL_CLOSED)
         drain(control, "the master is gone");
     else if (kind == CHANNEL_STOP)

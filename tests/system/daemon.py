@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -27,6 +28,19 @@ STOPPED = 40   # seconds until it must have ended
 
 # In a sanitizer build, workers that crash on purpose die of their signal; doipd has alternate signal stacks of its own.
 os.environ.setdefault("ASAN_OPTIONS", "handle_segv=0:handle_sigbus=0:handle_abort=0:use_sigaltstack=0")
+
+# Becomes doipd with sockets passed to it as systemd does (sd_listen_fds(3)): their descriptors, then the command.
+PASS_SOCKETS = """
+import os, sys
+count, held = int(sys.argv[1]), []
+for number in sys.argv[2:2 + count]:
+    held.append(os.dup2(os.dup(int(number)), 100 + len(held)))
+for at, number in enumerate(held):
+    os.dup2(number, 3 + at)
+    os.close(number)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(count))
+os.execv(sys.argv[2 + count], sys.argv[2 + count:])
+"""
 
 libc = ctypes.CDLL(None)
 
@@ -130,7 +144,8 @@ def hashed(password):
 
 
 class Daemon:
-    """A doipd with a directory of its own, in which everybody may do everything. `settings` are merged into its configuration; `handlers` are copied beside it."""
+    """A doipd with a directory of its own, in which everybody may do everything. `settings` are merged into its configuration; `handlers` are
+    copied beside it. It is started with `environment` added to ours, and with the sockets `passed` to it."""
 
     def __init__(self, handlers=("store", "debug"), settings=None, options=()):
         files = {name: handler_file(name) for name in handlers}
@@ -138,6 +153,8 @@ class Daemon:
         os.chmod(self.dir, 0o755)
         self.port = free_port()
         self.options = list(options)
+        self.environment = {}
+        self.passed = []
         self.process = None
         self.log_path = self.path("log")
         self.state = self.path("state")
@@ -208,9 +225,14 @@ class Daemon:
         return self
 
     def spawn(self):
+        command = self.command("-f")
+        numbers = [str(s.fileno()) for s in self.passed]
+        if numbers:
+            command = [sys.executable, "-c", PASS_SOCKETS, str(len(numbers)), *numbers, *command]
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(self.command("-f"), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            start_new_session=True, preexec_fn=die_with_parent)
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            start_new_session=True, preexec_fn=die_with_parent,
+                                            env=dict(os.environ, **self.environment), pass_fds=[int(n) for n in numbers])
 
     def wait_ready(self, seconds=READY):
         until(self.answers, f"a daemon that answers on port {self.port}; its log: {self.tail()}", seconds, 0.05)

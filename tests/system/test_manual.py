@@ -13,7 +13,7 @@ from client import Home
 from daemon import BUILD, CLIENT, SERVICE, TREE, die_with_parent, free_port, hashed
 
 LAYOUT = ("sbin/doipd", "sbin/doipctl", "bin/doip", "lib/libdoip.so", "lib/libdoip.so.0", "lib/pkgconfig/doip.pc", "include/doip/handler.h",
-          "lib/doipd/handlers/store.so", "lib/systemd/system/doipd.service", "lib/sysusers.d/doipd.conf", "etc/doipd/doipd.conf",
+          "lib/doipd/handlers/store.so", "lib/systemd/system/doipd.service", "lib/systemd/system/doipd.socket", "lib/sysusers.d/doipd.conf", "lib/tmpfiles.d/doipd.conf", "etc/doipd/doipd.conf",
           "share/man/man1/doip.1", "share/man/man3/doip-handler.3", "share/man/man5/doipd.conf.5", "share/man/man7/doipd-store.7",
           "share/man/man8/doipd.8", "share/man/man8/doipctl.8")
 

@@ -60,7 +60,7 @@ put(const char *name, const char *text)
 static inline struct config *
 load(const char *file, const char *const *overrides)
 {
-    struct config_source source = {file, overrides};
+    struct config_source source = {.file = file, .overrides = overrides};
 
     return config_load(&source, reason, sizeof(reason));
 }
