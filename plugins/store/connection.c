@@ -26,20 +26,36 @@ connection_fail(struct connection *connection, const char *reason)
     snprintf(connection->reason, sizeof(connection->reason), "%s: %s", connection->name, reason);
 }
 
+/* What the operating system said. SQLite tells it of some failures only when its files are asked. */
+static int
+connection_errno(struct connection *connection)
+{
+    int error = sqlite3_system_errno(connection->handle);
+    sqlite3_file *log = NULL;
+
+    if (error == 0)
+        sqlite3_file_control(connection->handle, "main", SQLITE_FCNTL_LAST_ERRNO, &error);
+    if (error == 0)
+        sqlite3_file_control(connection->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (log != NULL && log->pMethods != NULL)
+        log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &error);
+    return error;
+}
+
 static void
 connection_fail_sqlite(struct connection *connection)
 {
-    int code = sqlite3_errcode(connection->handle);
-    int error = sqlite3_system_errno(connection->handle);
+    int code = sqlite3_errcode(connection->handle) & 0xff; /* without what extends it */
     char reason[300];
+    int error = 0;
 
-    connection->damaged = (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB;
-    if (error != 0 &&
-        ((code & 0xff) == SQLITE_IOERR || code == SQLITE_FULL || code == SQLITE_CANTOPEN))
-        snprintf(reason, sizeof(reason), "%s: %s", sqlite3_errmsg(connection->handle),
-                 strerror(error));
-    else
-        snprintf(reason, sizeof(reason), "%s", sqlite3_errmsg(connection->handle));
+    /* A catalog that the disk does not give back is SQLITE_CORRUPT, too. */
+    if (code == SQLITE_IOERR || code == SQLITE_FULL || code == SQLITE_CANTOPEN ||
+        code == SQLITE_CORRUPT)
+        error = connection_errno(connection);
+    connection->damaged = (code == SQLITE_CORRUPT && error == 0) || code == SQLITE_NOTADB;
+    snprintf(reason, sizeof(reason), "%s%s%s", sqlite3_errmsg(connection->handle),
+             error != 0 ? ": " : "", error != 0 ? strerror(error) : "");
     connection_fail(connection, reason);
 }
 
