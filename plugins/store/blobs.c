@@ -40,6 +40,15 @@ blobs_random(char name[33])
     return true;
 }
 
+time_t
+blobs_clock(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
 bool
 blobs_sync_directory(int base, const char *path)
 {
@@ -76,6 +85,12 @@ blobs_directory(struct blobs *blobs, const struct blob *blob)
         return false;
     atomic_store(durable, true);
     return true;
+}
+
+atomic_bool *
+blobs_untidy(struct blobs *blobs)
+{
+    return &blobs->untidy;
 }
 
 int
@@ -201,6 +216,7 @@ blobs_open(const char *root, struct failure *failure)
         failure_set(failure, "memory is short");
         return NULL;
     }
+    blobs->opened = blobs_clock();
     blobs->incoming = blobs->elements = -1;
     blobs->root = open_directory(AT_FDCWD, root, root, failure);
     if (blobs->root >= 0 && blobs_local(blobs->root, root, failure))

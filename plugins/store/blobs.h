@@ -14,6 +14,7 @@
 #ifndef STORE_BLOBS_H
 #define STORE_BLOBS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -41,6 +42,9 @@ const char *blobs_network(long type);
 struct blobs *blobs_open(const char *root, struct failure *failure);
 void blobs_close(struct blobs **blobs);
 
+/* Set when something that is not needed could not be removed: to be tried again. */
+atomic_bool *blobs_untidy(struct blobs *blobs);
+
 /* A descriptor of the bytes; -1 with errno (ENOENT: removed since). */
 int blobs_bytes(const struct blobs *blobs, const struct blob *blob);
 /* Removes the bytes from elements/, durably (`perhaps`: where they are there at all). The disk's
@@ -56,7 +60,7 @@ int blobs_readers(const struct blobs *blobs, int operation);
 struct stage;
 
 struct stage *stage_new(struct blobs *blobs, struct failure *failure);
-/* Removes all that was staged and not published. */
+/* Removes all that was staged and not published; what can't be removed is left (blobs_untidy). */
 void stage_free(struct stage **stage);
 /* Leaves the stage where it is, to be adopted later, by any process. */
 void stage_leave(struct stage **stage);

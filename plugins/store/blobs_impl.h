@@ -5,6 +5,7 @@
 #define STORE_BLOBS_IMPL_H
 
 #include <stdatomic.h>
+#include <time.h>
 
 #include "blobs.h"
 
@@ -13,6 +14,8 @@ struct blobs {
     int incoming;
     int elements;
     atomic_bool durable[256]; /* elements/ab is known to be on disk */
+    atomic_bool untidy;
+    time_t opened; /* by blobs_clock() */
 };
 
 enum { BLOB_PATH = 2 + 1 + 64 + 1 };
@@ -21,6 +24,8 @@ enum { BLOB_PATH = 2 + 1 + 64 + 1 };
 void blob_path(const struct blob *blob, char path[BLOB_PATH]);
 /* 32 random digits; false with errno. */
 bool blobs_random(char name[33]);
+/* Seconds that no clock setting changes. */
+time_t blobs_clock(void);
 /* Each false with errno. */
 bool blobs_sync_directory(int base, const char *path);
 bool blobs_directory(struct blobs *blobs, const struct blob *blob);

@@ -57,6 +57,8 @@ repository_change_free(struct repository_change **change)
     if (*change == NULL)
         return;
     stage_free(&(*change)->stage);
+    if (atomic_load(blobs_untidy((*change)->repository->blobs)))
+        repository_sweep((*change)->repository);
     for (size_t i = 0; i < (*change)->count; i++) {
         free((*change)->staged[i].element);
         free((*change)->staged[i].data);
@@ -370,7 +372,7 @@ change_commit(struct writing *writing, json_t **stored, struct failure *failure)
         json_decref(writing->stored);
         writing->stored = NULL;
         repository_abandon(change->repository, &change->stage);
-    } else if (writing->terms != NULL || atomic_load(&change->repository->untidy)) {
+    } else if (writing->terms != NULL) {
         repository_sweep(change->repository);
     }
     if (status == REPOSITORY_OK)

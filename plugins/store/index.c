@@ -43,8 +43,8 @@ index_rest(struct index *index, long milliseconds)
     return !ending;
 }
 
-/* Takes in all that there is, unless it fails: then the next commit or search tries again. */
-static void
+/* Takes in all that there is; false: that failed, and is to be tried again. */
+static bool
 index_work(void *closure)
 {
     struct index *index = closure;
@@ -64,6 +64,7 @@ index_work(void *closure)
             index_forget(index);
         index_unlock(index);
     }
+    return more >= 0;
 }
 
 void

@@ -5,20 +5,39 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdlib.h>
+#include <time.h>
+
+/* What could not be done is tried again after so many seconds: a full disk has room by then. */
+#define AGAIN_S 3
 
 struct janitor {
-    void (*clean)(void *closure);
+    bool (*clean)(void *closure);
     void *closure;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     pthread_t thread;
     bool started;
     bool ending;
+    bool again; /* something could not be done */
     unsigned long asked;
     unsigned long done;
 };
+
+/* Under the lock, with nothing asked for: waits for that. True: something is to be tried again. */
+static bool
+janitor_wait(struct janitor *janitor)
+{
+    struct timespec until;
+
+    if (!janitor->again) {
+        pthread_cond_wait(&janitor->changed, &janitor->lock);
+        return false;
+    }
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += AGAIN_S;
+    return pthread_cond_timedwait(&janitor->changed, &janitor->lock, &until) != 0;
+}
 
 static void *
 janitor_run(void *closure)
@@ -28,14 +47,14 @@ janitor_run(void *closure)
     pthread_mutex_lock(&janitor->lock);
     while (!janitor->ending || janitor->done != janitor->asked) {
         unsigned long asked = janitor->asked;
+        bool done;
 
-        if (janitor->done == asked) {
-            pthread_cond_wait(&janitor->changed, &janitor->lock);
+        if (janitor->done == asked && !janitor_wait(janitor))
             continue;
-        }
         pthread_mutex_unlock(&janitor->lock);
-        janitor->clean(janitor->closure);
+        done = janitor->clean(janitor->closure);
         pthread_mutex_lock(&janitor->lock);
+        janitor->again = !done;
         janitor->done = asked;
         pthread_cond_broadcast(&janitor->changed);
     }
@@ -58,7 +77,7 @@ janitor_start(struct janitor *janitor)
 }
 
 struct janitor *
-janitor_new(void (*clean)(void *closure), void *closure)
+janitor_new(bool (*clean)(void *closure), void *closure)
 {
     struct janitor *janitor = calloc(1, sizeof(*janitor));
 

@@ -5,10 +5,13 @@
 #ifndef STORE_JANITOR_H
 #define STORE_JANITOR_H
 
+#include <stdbool.h>
+
 struct janitor;
 
-/* NULL: memory is short. */
-struct janitor *janitor_new(void (*clean)(void *closure), void *closure);
+/* `clean` says whether all is done; if not, it is called again some seconds later. NULL: memory is
+ * short. */
+struct janitor *janitor_new(bool (*clean)(void *closure), void *closure);
 /* Ends it, once what was asked for is done. */
 void janitor_free(struct janitor **janitor);
 /* Has it clean once, from the start, some time after this call. */

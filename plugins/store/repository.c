@@ -69,7 +69,7 @@ repository_open(const char *root, struct failure *failure)
         repository_close(&repository);
         return NULL;
     }
-    repository_tidy(repository);
+    repository_begin(repository);
     return repository;
 }
 

@@ -21,7 +21,6 @@ struct repository {
     struct janitor *janitor;
     struct repository_limits limits;
     struct acl_rules rules;
-    atomic_bool untidy; /* something could not be swept: to be tried again after the next change */
 };
 
 /* How often a reader looks again when bytes were replaced or deleted between its look into the
@@ -46,10 +45,10 @@ int repository_allow_number(const struct repository *repository, const struct ac
 /* Has the janitor remove the bytes that nothing points to any more. Failures only leave them for the
  * next time. */
 void repository_sweep(struct repository *repository);
-/* What the janitor does; `closure` is the repository. */
-void repository_clean(void *closure);
-/* Takes care of what dead processes left, then sweeps. */
-void repository_tidy(struct repository *repository);
+/* What the janitor does; `closure` is the repository. False: something is left to be done later. */
+bool repository_clean(void *closure);
+/* To be called when it is opened: takes care of what dead processes left, and sweeps. */
+void repository_begin(struct repository *repository);
 /* Ends a stage some of whose bytes were published, but not committed: they become garbage. *stage
  * is freed. */
 void repository_abandon(struct repository *repository, struct stage **stage);

@@ -19,6 +19,9 @@
  * short. */
 #define WRITE_BEHIND (8u << 20)
 
+/* A process that was killed may hold its locks for so long, while its last sync goes on. */
+#define DYING_S 10
+
 struct stage {
     struct blobs *blobs;
     char name[33];
@@ -35,7 +38,7 @@ stage_fail(struct failure *failure, const char *what)
     return failure_set(failure, "element bytes can't be %s: %s", what, strerror(errno));
 }
 
-/* Opens and locks the stage's directory: false when it is not there or another has it. */
+/* Opens and locks the stage's directory: false with errno, EWOULDBLOCK where another has it. */
 static bool
 stage_lock(struct stage *stage)
 {
@@ -45,9 +48,15 @@ stage_lock(struct stage *stage)
                               O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (stage->directory < 0)
         return false;
+    if (flock(stage->directory, LOCK_EX | LOCK_NB) != 0) {
+        close(stage->directory);
+        stage->directory = -1;
+        errno = EWOULDBLOCK;
+        return false;
+    }
     /* Between its making and its locking, a sweep may have taken it for a dead one's and removed
      * it. */
-    if (flock(stage->directory, LOCK_EX | LOCK_NB) == 0 && fstat(stage->directory, &opened) == 0 &&
+    if (fstat(stage->directory, &opened) == 0 &&
         fstatat(stage->blobs->incoming, stage->name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
         opened.st_ino == named.st_ino)
         return true;
@@ -55,6 +64,14 @@ stage_lock(struct stage *stage)
     stage->directory = -1;
     errno = ENOENT;
     return false;
+}
+
+/* Of the directory itself: fails, too, where something is left in it. */
+static void
+stage_remove(const struct stage *stage)
+{
+    if (unlinkat(stage->blobs->incoming, stage->name, AT_REMOVEDIR) != 0)
+        atomic_store(blobs_untidy(stage->blobs), true);
 }
 
 static bool
@@ -65,10 +82,10 @@ stage_make(struct stage *stage)
             return false;
         if (stage_lock(stage))
             return true;
-        if (errno != ENOENT) {
+        if (errno != ENOENT && errno != EWOULDBLOCK) {
             int error = errno;
 
-            unlinkat(stage->blobs->incoming, stage->name, AT_REMOVEDIR);
+            stage_remove(stage);
             errno = error;
             return false;
         }
@@ -147,7 +164,7 @@ stage_free(struct stage **stage)
     if (names != NULL)
         closedir(names);
     if (*stage != NULL)
-        unlinkat((*stage)->blobs->incoming, (*stage)->name, AT_REMOVEDIR);
+        stage_remove(*stage);
     stage_leave(stage);
 }
 
@@ -283,6 +300,36 @@ stage_confirm(struct stage *stage, const struct blob *blob, struct failure *fail
 
 /* ------------------------------------------------------------------ what the dead left */
 
+/* Whether an entry of incoming/ that could not be locked is to be looked at again. */
+static bool
+stage_again(const struct stage *stage)
+{
+    switch (errno) {
+    case ENOENT:
+        return false;
+    case ENOTDIR: /* a scratch file, which nobody opens by name */
+        return unlinkat(stage->blobs->incoming, stage->name, 0) != 0;
+    case EWOULDBLOCK: /* of one who lives; or, soon after a crash, who is not quite dead yet */
+        return blobs_clock() - stage->blobs->opened < DYING_S;
+    default:
+        return true;
+    }
+}
+
+/* Whether the entry of incoming/ is a stage that nobody has: locked, then. */
+static bool
+stage_take(struct stage *stage, const char *name)
+{
+    if (name[0] == '.' || strlen(name) >= sizeof(stage->name))
+        return false;
+    strcpy(stage->name, name);
+    if (stage_lock(stage))
+        return true;
+    if (stage_again(stage))
+        atomic_store(blobs_untidy(stage->blobs), true);
+    return false;
+}
+
 struct stage *
 stage_adopt(struct blobs *blobs, void **place)
 {
@@ -296,14 +343,11 @@ stage_adopt(struct blobs *blobs, void **place)
         if (*place == NULL && fd >= 0)
             close(fd);
     }
+    if (stage == NULL || *place == NULL)
+        atomic_store(blobs_untidy(blobs), true);
     while (stage != NULL && *place != NULL && (entry = readdir(*place)) != NULL) {
-        if (entry->d_name[0] == '.' || strlen(entry->d_name) >= sizeof(stage->name))
-            continue;
-        strcpy(stage->name, entry->d_name);
-        if (stage_lock(stage))
+        if (stage_take(stage, entry->d_name))
             return stage;
-        if (errno == ENOTDIR) /* a scratch file, which nobody opens by name */
-            unlinkat(blobs->incoming, entry->d_name, 0);
     }
     if (*place != NULL)
         closedir(*place);

@@ -26,6 +26,13 @@ struct sweep {
     bool good;
 };
 
+/* What could not be done now is tried again, by the janitor. */
+static void
+sweep_later(struct repository *repository)
+{
+    atomic_store(blobs_untidy(repository->blobs), true);
+}
+
 /* Under the write lock, and alone: what a change in the same transaction dropped would be gone
  * before it is committed. Removes files, then rows. */
 static int
@@ -60,7 +67,7 @@ sweep_batch(struct repository *repository)
     for (size_t i = 0; i < sweep.held_count; i++)
         close(sweep.held[i]);
     if (!sweep.good)
-        atomic_store(&repository->untidy, true);
+        sweep_later(repository);
     return sweep.good && sweep.count == BATCH;
 }
 
@@ -73,9 +80,13 @@ sweep_needed(struct repository *repository)
     struct connection *connection = database_reader(repository->database, &failure);
     bool needed;
 
-    if (connection == NULL)
+    if (connection == NULL) {
+        sweep_later(repository);
         return false;
+    }
     needed = catalog_garbage(connection, &garbage, 1) > 0;
+    if (connection_status(connection, &failure) != REPOSITORY_OK)
+        sweep_later(repository);
     database_release(&connection);
     return needed;
 }
@@ -89,7 +100,7 @@ sweep_garbage(struct repository *repository)
         return;
     readers = blobs_readers(repository->blobs, LOCK_EX | LOCK_NB);
     if (readers < 0) { /* one who reads an object of many elements will sweep when it is done */
-        atomic_store(&repository->untidy, true);
+        sweep_later(repository);
         return;
     }
     while (sweep_batch(repository))
@@ -129,7 +140,7 @@ stage_settle(struct repository *repository, struct stage **stage)
         stage_free(stage);
     } else {
         stage_leave(stage);
-        atomic_store(&repository->untidy, true);
+        sweep_later(repository);
     }
 }
 
@@ -142,7 +153,8 @@ repository_abandon(struct repository *repository, struct stage **stage)
     repository_sweep(repository);
 }
 
-void
+/* Takes care of what dead processes left, then sweeps. */
+static void
 repository_tidy(struct repository *repository)
 {
     struct stage *stage;
@@ -153,15 +165,24 @@ repository_tidy(struct repository *repository)
     sweep_garbage(repository);
 }
 
-void
+bool
 repository_clean(void *closure)
 {
     struct repository *repository = closure;
 
-    if (atomic_exchange(&repository->untidy, false))
+    if (atomic_exchange(blobs_untidy(repository->blobs), false))
         repository_tidy(repository);
     else
         sweep_garbage(repository);
+    return !atomic_load(blobs_untidy(repository->blobs));
+}
+
+void
+repository_begin(struct repository *repository)
+{
+    repository_tidy(repository);
+    if (atomic_load(blobs_untidy(repository->blobs)))
+        repository_sweep(repository);
 }
 
 void

@@ -129,6 +129,23 @@ START_TEST(leaves_the_living_alone)
 }
 END_TEST
 
+/* A process that was killed may not be quite dead when the next one starts. */
+START_TEST(sweeps_what_the_dying_left)
+{
+    int fd;
+
+    leave_stage();
+    fd = open(scratch_path(left_name), O_RDONLY | O_DIRECTORY);
+    ck_assert_int_eq(flock(fd, LOCK_EX | LOCK_NB), 0);
+    reopen();
+    ck_assert_int_eq(scratch_incoming(), 1);
+    close(fd);
+    for (int i = 0; i < 1000 && scratch_incoming() > 0; i++)
+        usleep(10000);
+    scratch_check();
+}
+END_TEST
+
 /* A sweep takes away published bytes that another is about to commit: the commit brings them back.
  */
 START_TEST(commits_what_was_swept_meanwhile)
@@ -293,6 +310,7 @@ suite(void)
     tcase_add_test(tests, sweeps_what_the_dead_left);
     tcase_add_test(tests, keeps_what_the_dead_share);
     tcase_add_test(tests, leaves_the_living_alone);
+    tcase_add_test(tests, sweeps_what_the_dying_left);
     tcase_add_test(tests, commits_what_was_swept_meanwhile);
     tcase_add_test(tests, survives_a_full_disk);
     tcase_add_test(tests, survives_a_lack_of_descriptors);
