@@ -107,17 +107,19 @@ tokens_OBJ := $(call objects,plugins/tokens/*.c)
 debug_OBJ := $(call objects,plugins/debug/*.c)
 handler_OBJ := $(call objects,tests/handlers/*.c tests/handlers/*.cc)
 unit_OBJ := $(call objects,tests/unit/test_*.c)
+faults_OBJ := $(call objects,tests/faults/*.c)
 
 ABI := 0
 LIBRARY := $(B)/libdoip.so
 HANDLERS := $(B)/handlers/store.so
 EXAMPLES := $(B)/examples/hello.so $(B)/examples/tokens.so
 TEST_HANDLERS := $(B)/tests/handlers/debug.so $(handler_OBJ:$(B)/obj/%.o=$(B)/%.so)
+FAULTS := $(B)/tests/faults.so
 UNIT := $(unit_OBJ:$(B)/obj/%.o=$(B)/%)
 
 all: $(LIBRARY) $(B)/doipd $(B)/doipctl $(B)/doip $(B)/doip-bench $(HANDLERS) $(EXAMPLES)
 STORE_BENCH := $(store_bench_OBJ:$(B)/obj/bench/store/%.o=$(B)/store-%)
-tests: all $(TEST_HANDLERS) $(UNIT) $(STORE_BENCH)
+tests: all $(TEST_HANDLERS) $(FAULTS) $(UNIT) $(STORE_BENCH)
 
 check: tests
 	$(Q)DOIPD_BUILD=$(B) $(if $(SANITIZE),DOIPD_TEST_SLOWNESS=4) tests/run
@@ -151,6 +153,9 @@ $(B)/obj/tests/unit/%.o: PART = $(UNIT_TEST) -iquote src/libdoip -iquote src/doi
 $(B)/obj/tests/unit/test_store%.o: PART = $(UNIT_TEST) -iquote plugins/store
 $(B)/obj/tests/unit/test_doip_%.o: PART = $(UNIT_TEST) -iquote src/doip
 
+# It replaces functions of the C library, and is loaded before any sanitizer.
+$(B)/obj/tests/faults/%.o: PART = -fPIC -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=0 -fno-sanitize=all
+
 define compile_c
 	$(call say,CC)
 	@mkdir -p $(@D)
@@ -167,7 +172,7 @@ $(B)/obj/%.o: %.cc $(B)/flags
 	$(Q)$(COMPILE_CXX) $(PART) -MMD -MP -c -o $@ $<
 
 -include $(patsubst %.o,%.d,$(libdoip_OBJ) $(doipd_OBJ) $(doip_OBJ) $(doipctl_OBJ) $(bench_OBJ) $(store_bench_OBJ) $(store_OBJ) \
-    $(hello_OBJ) $(tokens_OBJ) $(debug_OBJ) $(handler_OBJ) $(unit_OBJ) $(installed_OBJ))
+    $(hello_OBJ) $(tokens_OBJ) $(debug_OBJ) $(handler_OBJ) $(faults_OBJ) $(unit_OBJ) $(installed_OBJ))
 
 # ---------------------------------------------------------------- linking
 
@@ -235,6 +240,11 @@ $(HANDLERS) $(EXAMPLES) $(TEST_HANDLERS): $(LIBRARY)
 $(STORE_BENCH): $(B)/store-%: $(B)/obj/bench/store/%.o $(B)/store.a $(LIBRARY)
 	$(call say,LD)
 	$(Q)$(CC) $(PROGRAM) -o $@.new $^ $(SQLITE_LIBS) $(OPENSSL_LIBS) $(JANSSON_LIBS) -lpthread && $(rename)
+
+$(FAULTS): $(faults_OBJ)
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -shared -o $@.new $^ -ldl -lpthread && $(rename)
 
 # test_store* test the store and test_doip_* the client, over the library as it is; all others test what is inside the
 # library and the daemon.
