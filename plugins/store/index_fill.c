@@ -152,7 +152,7 @@ batch_changes(struct batch *batch)
     return more;
 }
 
-/* One transaction; true: there may be more. */
+/* One transaction; true: there may be more. What the catalog could not be asked is not taken for an answer. */
 static bool
 batch_run(struct batch *batch)
 {
@@ -164,7 +164,9 @@ batch_run(struct batch *batch)
     batch->feed = before = feed_taken(batch->writer);
     batch->before = batch->feed.number;
     more = batch_creates(batch) || batch_changes(batch);
-    if (batch->feed.number == before.number && batch->feed.change == before.change) {
+    if (batch->catalog->failed ||
+        (batch->feed.number == before.number && batch->feed.change == before.change)) {
+        batch->feed = before;
         connection_end(batch->writer, SQL_ROLLBACK);
     } else {
         connection_run(batch->writer, SQL_INDEX_TAKEN, "iii", batch->feed.number,
@@ -192,11 +194,12 @@ index_batch(struct index *index, struct failure *failure)
     batch.end.tv_sec += batch.end.tv_nsec / 1000000000L;
     batch.end.tv_nsec %= 1000000000L;
     more = batch_run(&batch);
-    index->has = batch.feed;
     status = connection_status(batch.catalog, failure);
     database_release(&batch.catalog);
     if (status == REPOSITORY_OK)
         status = connection_status(batch.writer, failure);
+    if (status == REPOSITORY_OK)
+        index->has = batch.feed;
     return status == REPOSITORY_OK ? more : status;
 }
 

@@ -123,7 +123,7 @@ class Disk:
             self.names(parent, {data.decode(): self.nodes[file]})
         elif kind == UNLINK:
             self.names(parent, {data.decode(): None})
-        elif kind == RENAME:
+        elif kind == RENAME and file in self.nodes:  # else a socket: doipd makes it anew
             self.rename(self.nodes[file], parent, number, *data.decode().split("\0"))
         elif kind == WRITE:
             self.nodes[file].waiting.append((self.at, written(number, data)))
