@@ -22,6 +22,20 @@ blob_name(struct blob *blob)
         snprintf(blob->name + 2 * i, 3, "%02x", blob->sha256[i]);
 }
 
+bool
+blob_parse(struct blob *blob, const char *name)
+{
+    if (strlen(name) != 64 || strspn(name, "0123456789abcdef") != 64)
+        return false;
+    strcpy(blob->name, name);
+    for (int i = 0; i < 32; i++) {
+        char digits[3] = {name[2 * i], name[2 * i + 1], '\0'};
+
+        blob->sha256[i] = (unsigned char)strtoul(digits, NULL, 16);
+    }
+    return true;
+}
+
 void
 blob_path(const struct blob *blob, char path[BLOB_PATH])
 {

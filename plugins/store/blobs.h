@@ -32,6 +32,8 @@ struct blob {
 
 /* Sets name from sha256. */
 void blob_name(struct blob *blob);
+/* The reverse: false for what is no such name. */
+bool blob_parse(struct blob *blob, const char *name);
 
 struct blobs;
 
@@ -75,6 +77,11 @@ int stage_publish(struct stage *stage, struct blob *blob, struct failure *failur
 int stage_seal(struct stage *stage, struct failure *failure);
 /* Under the catalog's write lock: sees to it that what was published is (still, or again) there. */
 int stage_confirm(struct stage *stage, const struct blob *blob, struct failure *failure);
+
+/* Of a stage for very many elements: nothing is synced one by one, but all at once by stage_sync(),
+ * which is to be called before the first stage_publish(), and after the last. */
+void stage_defer(struct stage *stage);
+int stage_sync(struct stage *stage, struct failure *failure);
 
 /* A stage that a dead process left, for its heir to look at and free; NULL: there is none (any
  * more). `blobs` keeps the place in the directory in *place, NULL at first; freed at the end. */

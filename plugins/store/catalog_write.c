@@ -182,6 +182,7 @@ catalog_garbage(struct connection *connection, struct catalog_garbage *list, siz
         catalog_sha256(statement, 1, &garbage->blob);
         garbage->blob.number = sqlite3_column_int64(statement, 0);
         garbage->small = sqlite3_column_int(statement, 2) != 0;
+        garbage->blob.length = (uint64_t)sqlite3_column_int64(statement, 3);
     }
     sqlite3_reset(statement);
     return count;

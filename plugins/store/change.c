@@ -15,9 +15,8 @@
 
 #include "repository_impl.h"
 
-/* Elements up to this size are kept in the catalog, and share its sync; but not more of one change
- * than this, so that neither memory nor the transaction grows with it. */
-#define SMALL_MAX ((size_t)16 << 10)
+/* Small elements share the catalog's sync; but not more of one change than this, so that neither
+ * memory nor the transaction grows with it. */
 #define SMALL_ALL_MAX ((size_t)256 << 10)
 
 struct staged {
@@ -79,7 +78,7 @@ repository_stage_begin(struct repository_change *change, const char *element,
     if (staged != NULL) {
         change->staged = staged;
         staged += change->count++;
-        *staged = (struct staged){.element = strdup(element), .data = malloc(SMALL_MAX)};
+        *staged = (struct staged){.element = strdup(element), .data = malloc(REPOSITORY_SMALL_MAX)};
     }
     if (staged == NULL || staged->element == NULL || staged->data == NULL)
         return failure_set(failure, "memory is short");
@@ -166,7 +165,7 @@ repository_stage_write(struct repository_change *change, const void *data, size_
     change->total += size;
     if ((status = limit_check(change, staged, failure)) != REPOSITORY_OK)
         return status;
-    if (staged->data != NULL && size <= SMALL_MAX - staged->blob.length &&
+    if (staged->data != NULL && size <= REPOSITORY_SMALL_MAX - staged->blob.length &&
         size <= SMALL_ALL_MAX - change->small) {
         memcpy(staged->data + staged->blob.length, data, size);
         staged->blob.length += size;

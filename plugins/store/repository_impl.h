@@ -21,7 +21,12 @@ struct repository {
     struct janitor *janitor;
     struct repository_limits limits;
     struct acl_rules rules;
+    atomic_ullong swept;       /* so many bytes of elements, in */
+    atomic_ullong swept_count; /* so many pieces, were removed */
 };
+
+/* Elements up to this size are kept in the catalog. */
+#define REPOSITORY_SMALL_MAX ((size_t)16 << 10)
 
 /* How often a reader looks again when bytes were replaced or deleted between its look into the
  * catalog and opening them. */

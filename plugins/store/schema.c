@@ -14,8 +14,6 @@ static const char *const schema_steps[] = {
 #undef SCHEMA_STEP
 };
 
-enum { SCHEMA_VERSION = sizeof(schema_steps) / sizeof(*schema_steps) };
-
 int
 database_number(struct connection *connection, enum sql which)
 {
@@ -50,10 +48,10 @@ schema_refuse(struct connection *connection, int version)
 {
     char text[160];
 
-    if (version > SCHEMA_VERSION)
+    if (version > SQL_SCHEMA_VERSION)
         snprintf(text, sizeof(text),
                  "schema version %d is newer than %d, the last this handler knows", version,
-                 SCHEMA_VERSION);
+                 SQL_SCHEMA_VERSION);
     else
         snprintf(text, sizeof(text), "it is the database of another program");
     connection_fail(connection, text);
@@ -64,10 +62,10 @@ schema_upgrade(struct connection *connection, int version)
 {
     char text[128];
 
-    for (int step = version; step < SCHEMA_VERSION; step++)
+    for (int step = version; step < SQL_SCHEMA_VERSION; step++)
         connection_execute(connection, schema_steps[step]);
     snprintf(text, sizeof(text), "PRAGMA application_id = %d; PRAGMA user_version = %d;",
-             SQL_APPLICATION, SCHEMA_VERSION);
+             SQL_APPLICATION, SQL_SCHEMA_VERSION);
     connection_execute(connection, text);
 }
 
@@ -81,10 +79,10 @@ schema_bring_up(struct connection *connection)
         return false;
     version = database_number(connection, SQL_USER_VERSION);
     application = database_number(connection, SQL_APPLICATION_ID);
-    if (version < 0 || version > SCHEMA_VERSION ||
+    if (version < 0 || version > SQL_SCHEMA_VERSION ||
         application != (version == 0 ? 0 : SQL_APPLICATION))
         schema_refuse(connection, version);
-    else if (version < SCHEMA_VERSION)
+    else if (version < SQL_SCHEMA_VERSION)
         schema_upgrade(connection, version);
     return connection_end(connection, SQL_COMMIT);
 }

@@ -139,6 +139,8 @@
  * a change is a new step. */
 #define SQL_SCHEMA_STEPS(X) \
     X(SQL_SCHEMA_1) X(SQL_SCHEMA_2) X(SQL_SCHEMA_3) X(SQL_SCHEMA_4) X(SQL_SCHEMA_5)
+#define SQL_SCHEMA_ONE(text) +1
+enum { SQL_SCHEMA_VERSION = SQL_SCHEMA_STEPS(SQL_SCHEMA_ONE) };
 
 /* The index as it is made; any change of it, or of what words.h gives, is a new version. */
 #define SQL_INDEX_VERSION 1
@@ -237,7 +239,7 @@
     X(SMALL_ADD, "INSERT INTO small (blob, data) VALUES (?, ?) ON CONFLICT DO NOTHING")        \
     X(SMALL_REMOVE, "DELETE FROM small WHERE blob = ?")                                        \
     X(GARBAGE, "SELECT number, sha256, EXISTS (SELECT 1 FROM small WHERE blob = number)"       \
-               " FROM blob WHERE uses = 0 LIMIT ?")                                            \
+               ", length FROM blob WHERE uses = 0 LIMIT ?")                                    \
     X(BLOB_REMOVE, "DELETE FROM blob WHERE number = ? AND uses = 0")                           \
     X(TABLES, "SELECT count(*) FROM sqlite_schema")                                            \
     X(FEED, "SELECT coalesce((SELECT max(number) FROM object), 0),"                            \

@@ -29,6 +29,7 @@ struct stage {
     int data; /* -1 between elements */
     uint64_t length;
     uint64_t behind;
+    bool deferred; /* what comes in is synced by stage_sync() */
     EVP_MD_CTX *digest;
 };
 
@@ -218,7 +219,7 @@ stage_end(struct stage *stage, struct blob *blob, struct failure *failure)
         return failure_set(failure, "SHA-256 failed");
     blob_name(blob);
     blob->length = stage->length;
-    if (fsync(stage->data) != 0)
+    if (!stage->deferred && fsync(stage->data) != 0)
         return stage_fail(failure, "synced to disk");
     result = close(stage->data);
     stage->data = -1;
@@ -263,7 +264,19 @@ stage_link(const struct stage *stage, const struct blob *blob, struct stat *stat
             return false;
     }
     path[2] = '\0'; /* its directory */
-    return blobs_sync_directory(elements, path);
+    return stage->deferred || blobs_sync_directory(elements, path);
+}
+
+void
+stage_defer(struct stage *stage)
+{
+    stage->deferred = true;
+}
+
+int
+stage_sync(struct stage *stage, struct failure *failure)
+{
+    return syncfs(stage->directory) == 0 ? REPOSITORY_OK : stage_fail(failure, "synced to disk");
 }
 
 int
@@ -292,6 +305,7 @@ stage_confirm(struct stage *stage, const struct blob *blob, struct failure *fail
 
     /* The same file as was synced: nobody can have removed it and put it back but under the lock
      * that we hold. */
+    stage->deferred = false;
     if (stage_look(stage, blob, &status) && status.st_ino == blob->inode)
         return REPOSITORY_OK;
     return stage_link(stage, blob, &status) ? REPOSITORY_OK
@@ -354,21 +368,6 @@ stage_adopt(struct blobs *blobs, void **place)
     *place = NULL;
     stage_leave(&stage);
     return NULL;
-}
-
-/* The reverse of blob_name(): false for another name. */
-static bool
-blob_parse(struct blob *blob, const char *name)
-{
-    if (strlen(name) != 64 || strspn(name, "0123456789abcdef") != 64)
-        return false;
-    strcpy(blob->name, name);
-    for (int i = 0; i < 32; i++) {
-        char digits[3] = {name[2 * i], name[2 * i + 1], '\0'};
-
-        blob->sha256[i] = (unsigned char)strtoul(digits, NULL, 16);
-    }
-    return true;
 }
 
 int

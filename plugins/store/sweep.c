@@ -21,6 +21,8 @@
 struct sweep {
     struct repository *repository;
     size_t count;
+    uint64_t bytes; /* of all that was removed */
+    size_t removed;
     size_t held_count;
     int held[BATCH]; /* files whose blocks are given back outside the lock */
     bool good;
@@ -45,14 +47,24 @@ sweep_work(struct connection *connection, void *closure, struct failure *failure
     for (size_t i = 0; i < sweep->count; i++) {
         int held = -1;
 
-        if (blobs_remove(sweep->repository->blobs, &garbage[i].blob, garbage[i].small, &held))
+        if (blobs_remove(sweep->repository->blobs, &garbage[i].blob, garbage[i].small, &held)) {
             catalog_forget(connection, &garbage[i]);
-        else
+            sweep->bytes += garbage[i].blob.length;
+            sweep->removed++;
+        } else {
             sweep->good = false;
+        }
         if (held >= 0)
             sweep->held[sweep->held_count++] = held;
     }
     return connection_status(connection, failure);
+}
+
+static void
+sweep_count(const struct sweep *sweep)
+{
+    atomic_fetch_add(&sweep->repository->swept, sweep->bytes);
+    atomic_fetch_add(&sweep->repository->swept_count, sweep->removed);
 }
 
 /* One transaction: true when there may be more. */
@@ -64,6 +76,8 @@ sweep_batch(struct repository *repository)
 
     if (database_write_alone(repository->database, sweep_work, &sweep, &failure) != REPOSITORY_OK)
         sweep.good = false;
+    else
+        sweep_count(&sweep);
     for (size_t i = 0; i < sweep.held_count; i++)
         close(sweep.held[i]);
     if (!sweep.good)
