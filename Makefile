@@ -1,6 +1,7 @@
 # The one makefile (GNU make). Everything it makes lies under build/; configuration is made where it is missing.
 #
-#   make              the library, the daemon and its control command, the client, the store, the tutorial handler and the load generator
+#   make              the library, the daemon and its control command, the client, the store and its tool, the tutorial
+#                     handler and the load generator
 #   make tests        the unit tests and the test handlers too
 #   make check        builds and runs all tests
 #   make fuzz         runs the fuzz targets of tests/fuzz for FUZZ_SECONDS (60) each; needs clang
@@ -102,6 +103,7 @@ installed_OBJ := $(placed_OBJ:$(B)/%=$(B)/installed/%)
 bench_OBJ := $(call objects,bench/*.c)
 store_bench_OBJ := $(call objects,bench/store/*.c)
 store_OBJ := $(call objects,plugins/store/*.c)
+tool_OBJ := $(call objects,plugins/store/tool/*.c)
 hello_OBJ := $(call objects,plugins/hello/*.c)
 tokens_OBJ := $(call objects,plugins/tokens/*.c)
 debug_OBJ := $(call objects,plugins/debug/*.c)
@@ -117,7 +119,7 @@ TEST_HANDLERS := $(B)/tests/handlers/debug.so $(handler_OBJ:$(B)/obj/%.o=$(B)/%.
 FAULTS := $(B)/tests/faults.so
 UNIT := $(unit_OBJ:$(B)/obj/%.o=$(B)/%)
 
-all: $(LIBRARY) $(B)/doipd $(B)/doipctl $(B)/doip $(B)/doip-bench $(HANDLERS) $(EXAMPLES)
+all: $(LIBRARY) $(B)/doipd $(B)/doipctl $(B)/doip $(B)/doip-bench $(B)/doip-store $(HANDLERS) $(EXAMPLES)
 STORE_BENCH := $(store_bench_OBJ:$(B)/obj/bench/store/%.o=$(B)/store-%)
 tests: all $(TEST_HANDLERS) $(FAULTS) $(UNIT) $(STORE_BENCH)
 
@@ -141,6 +143,7 @@ $(B)/installed/places: FORCE
 
 $(B)/obj/src/libdoip/%.o $(B)/obj/plugins/%.o $(B)/obj/tests/handlers/%.o: PART = -fPIC -fvisibility=hidden
 $(B)/obj/plugins/store/%.o: PART += $(SQLITE_CFLAGS)
+$(B)/obj/plugins/store/tool/%.o: PART += -iquote plugins/store
 DAEMON = -fPIE $(LIBCONFIG_CFLAGS) $(CRYPT_CFLAGS) $(SYSTEMD_CFLAGS)
 $(B)/obj/src/doipd/%.o: PART = $(DAEMON) $(build_places)
 $(B)/installed/obj/src/doipd/%.o: PART = $(DAEMON) $(installed_places)
@@ -171,7 +174,7 @@ $(B)/obj/%.o: %.cc $(B)/flags
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE_CXX) $(PART) -MMD -MP -c -o $@ $<
 
--include $(patsubst %.o,%.d,$(libdoip_OBJ) $(doipd_OBJ) $(doip_OBJ) $(doipctl_OBJ) $(bench_OBJ) $(store_bench_OBJ) $(store_OBJ) \
+-include $(patsubst %.o,%.d,$(libdoip_OBJ) $(doipd_OBJ) $(doip_OBJ) $(doipctl_OBJ) $(bench_OBJ) $(store_bench_OBJ) $(store_OBJ) $(tool_OBJ) \
     $(hello_OBJ) $(tokens_OBJ) $(debug_OBJ) $(handler_OBJ) $(faults_OBJ) $(unit_OBJ) $(installed_OBJ))
 
 # ---------------------------------------------------------------- linking
@@ -213,6 +216,11 @@ $(B)/doip-bench: $(bench_OBJ) $(LIBRARY)
 $(B)/doip $(B)/doip-bench:
 	$(call say,LD)
 	$(Q)$(CC) $(PROGRAM) -o $@.new $^ $(OPENSSL_LIBS) $(JANSSON_LIBS) -lpthread -lm && $(rename)
+
+# Of the store, it takes what stands behind repository.h.
+$(B)/doip-store: $(tool_OBJ) $(B)/store.a $(LIBRARY)
+	$(call say,LD)
+	$(Q)$(CC) $(PROGRAM) -o $@.new $^ $(SQLITE_LIBS) $(OPENSSL_LIBS) $(JANSSON_LIBS) -lpthread && $(rename)
 
 # What unit tests link: the same objects, without the programs' main().
 $(B)/libdoip.a: $(libdoip_OBJ)
@@ -300,7 +308,7 @@ headers := $(wildcard include/doip/*.h)
 directories = $(bindir) $(sbindir) $(libdir)/pkgconfig $(includedir)/doip $(handlersdir) $(configdir)/conf.d \
     $(dir $(statedir)) $(unitdir) $(sysusersdir) $(tmpfilesdir) $(sort $(dir $(foreach file,$(pages),$(call page,$(file)))))
 installed = $(addprefix $(libdir)/,libdoip.so libdoip.so.$(ABI) libdoip.so.$(VERSION) pkgconfig/doip.pc) \
-    $(bindir)/doip $(bindir)/doip-bench $(sbindir)/doipd $(sbindir)/doipctl $(addprefix $(handlersdir)/,$(notdir $(HANDLERS))) \
+    $(addprefix $(bindir)/,doip doip-bench doip-store) $(sbindir)/doipd $(sbindir)/doipctl $(addprefix $(handlersdir)/,$(notdir $(HANDLERS))) \
     $(addprefix $(includedir)/doip/,$(notdir $(headers))) $(unitdir)/doipd.service $(unitdir)/doipd.socket $(sysusersdir)/doipd.conf $(tmpfilesdir)/doipd.conf \
     $(foreach file,$(pages),$(call page,$(file)))
 
@@ -321,6 +329,7 @@ install: all $(B)/installed/doipd $(B)/installed/doipctl
 	$(Q)ln -sf libdoip.so.$(VERSION) '$(D)$(libdir)/libdoip.so'
 	$(Q)$(call put,755,$(B)/doip,$(D)$(bindir)/doip)
 	$(Q)$(call put,755,$(B)/doip-bench,$(D)$(bindir)/doip-bench)
+	$(Q)$(call put,755,$(B)/doip-store,$(D)$(bindir)/doip-store)
 	$(Q)$(call put,755,$(B)/installed/doipd,$(D)$(sbindir)/doipd)
 	$(Q)$(call put,755,$(B)/installed/doipctl,$(D)$(sbindir)/doipctl)
 	$(call each,$(HANDLERS),put_handler)

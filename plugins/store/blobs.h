@@ -1,7 +1,7 @@
 /*
- * Element bytes as files. Only repository.c and its kin (whole.c, results.c, sweep.c) call it; it
- * knows nothing of the catalog. Thread-safe; a stage belongs to one thread at a time. Names of
- * files are made of random or SHA-256 digits, never of ids.
+ * Element bytes as files. Only repository.c and its kin (whole.c, results.c, sweep.c) and the
+ * tool (tool/) call it; it knows nothing of the catalog. Thread-safe; a stage belongs to one thread
+ * at a time. Names of files are made of random or SHA-256 digits, never of ids.
  *
  *   ROOT/elements/ab/SHA256      Bytes that the catalog points to, stored once per content.
  *   ROOT/incoming/RANDOM/        A stage: the directory of one change under way, locked with

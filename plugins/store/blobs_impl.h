@@ -1,5 +1,6 @@
 /*
- * What blobs.c and stage.c, the two halves behind blobs.h, share. Nobody else includes it.
+ * What blobs.c and stage.c, the two halves behind blobs.h, share. Beside them, only the
+ * tool (tool/) includes it.
  */
 #ifndef STORE_BLOBS_IMPL_H
 #define STORE_BLOBS_IMPL_H

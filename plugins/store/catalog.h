@@ -1,7 +1,7 @@
 /*
  * The catalog: what objects there are, and what they point to. Every call works on a connection
  * inside a transaction and latches failures there (connection.h). Only repository.c and its kin
- * (whole.c, results.c, sweep.c) call it.
+ * (whole.c, results.c, sweep.c) and the tool (tool/) call it.
  */
 #ifndef STORE_CATALOG_H
 #define STORE_CATALOG_H

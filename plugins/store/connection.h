@@ -1,7 +1,7 @@
 /*
  * One connection to the store's catalog or to its index, with its statements prepared once. Only
  * those that own connections (database.c, index.c, pool.c) and those that work on one that was given
- * to them (catalog.c, listing.c and their kin) call it. A connection is used by one thread at a
+ * to them (catalog.c, listing.c and their kin, and the tool) call it. A connection is used by one thread at a
  * time.
  */
 #ifndef STORE_CONNECTION_H

@@ -1,7 +1,7 @@
 /*
  * Connections to the store's catalog: a pool of readers, one writer, and transactions on them. Only
- * repository.c and its kin (change.c, whole.c, results.c, sweep.c) call it. Thread-safe; a reader
- * belongs to the thread that got it, until it gives it back.
+ * repository.c and its kin (change.c, whole.c, results.c, sweep.c) and the tool (tool/) call it.
+ * Thread-safe; a reader belongs to the thread that got it, until it gives it back.
  *
  * A reader sees the catalog as it was at its first statement. Give it back before anything waits
  * for a client. There is one writer at a time over all processes: they queue on a lock file, which

@@ -1,6 +1,6 @@
 /*
  * What the parts behind repository.h share: repository.c, change.c, whole.c, results.c and sweep.c.
- * Nobody else includes it.
+ * Beside them, only the tool (tool/) includes it.
  */
 #ifndef STORE_REPOSITORY_IMPL_H
 #define STORE_REPOSITORY_IMPL_H
