@@ -63,14 +63,16 @@ static struct list
 list_of(const struct acl_rules *rules, const struct acl_object *object, enum acl_right right)
 {
     const json_t *ids = member(object->acl, names[right]);
+    struct list list;
 
     if (ids != NULL)
         return (struct list){ids, NULL};
     if (object->acl != NULL && !json_is_object(object->acl) && !json_is_null(object->acl))
         return (struct list){NULL, NULL};
-    if (object->creator == NULL)
+    list = list_default(rules, object->type, right);
+    if (list.ids == NULL && object->creator == NULL)
         return (struct list){NULL, PUBLIC};
-    return list_default(rules, object->type, right);
+    return list;
 }
 
 /* ------------------------------------------------------------------ who may */

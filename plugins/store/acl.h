@@ -8,8 +8,8 @@
  * for its type, else the one for all types, else: everybody may read, nobody may write. Writers may
  * read, too.
  *
- * An object that nobody in particular has created belongs to everybody: everybody may do what its
- * own lists do not say, and is its `creator` in them.
+ * An object that nobody in particular has created belongs to everybody: everybody is its `creator` in
+ * lists, and may do what no list says.
  */
 #ifndef STORE_ACL_H
 #define STORE_ACL_H

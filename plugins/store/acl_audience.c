@@ -52,7 +52,7 @@ audience_list(json_t *audience, const json_t *acl, const char *name, bool *open)
     return json_object_set_new(audience, name, list_sorted(list)) == 0;
 }
 
-/* The type counts only where the rules decide, and these say nothing about what is everybody's. */
+/* The type counts only where the rules decide. */
 char *
 acl_audience(const struct acl_object *object)
 {
@@ -63,8 +63,9 @@ acl_audience(const struct acl_object *object)
     char *text = NULL;
 
     if (good && object->creator != NULL)
-        good = json_object_set_new(audience, "creator", json_string(object->creator)) == 0 &&
-               (!open || json_object_set_new(audience, "type", json_string(object->type)) == 0);
+        good = json_object_set_new(audience, "creator", json_string(object->creator)) == 0;
+    if (good && open)
+        good = json_object_set_new(audience, "type", json_string(object->type)) == 0;
     if (good)
         text = json_dumps(audience, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(audience);

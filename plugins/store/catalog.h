@@ -89,10 +89,17 @@ void catalog_forget(struct connection *connection, const struct catalog_garbage 
 /* Takes the number of an object that was found; 0 to go on. */
 typedef int (*catalog_found)(int64_t number, void *closure);
 
-/* On a connection to the index: how many objects match; those of the page go to `found`
- * (listing.c). OK, REFUSED, or FAILED when it failed or `found` did. */
-int catalog_search(struct connection *connection, const struct query *query,
-                   const struct repository_page *page, catalog_found found, void *closure,
-                   uint64_t *size, struct failure *failure);
+/* What is asked, and by whom. */
+struct catalog_asking {
+    const struct query *query;
+    const struct repository_page *page;
+    const struct acl_rules *rules;
+    const struct acl_client *client; /* NULL: one who may read everything */
+};
+
+/* On a connection to the index: how many objects match of those that the client may read; those of
+ * the page go to `found` (listing.c). OK, REFUSED, or FAILED when it failed or `found` did. */
+int catalog_search(struct connection *connection, const struct catalog_asking *asking,
+                   catalog_found found, void *closure, uint64_t *size, struct failure *failure);
 
 #endif

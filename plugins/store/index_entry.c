@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "acl.h"
 #include "catalog.h"
 #include "words.h"
 
@@ -126,15 +127,39 @@ entry_words(struct entry *entry, sqlite3_stmt *row, const json_t *attributes, co
 
 /* ------------------------------------------------------------------ entries */
 
+/* The number of those who may read the object. */
+static int64_t
+entry_audience(struct connection *connection, sqlite3_stmt *row, const json_t *attributes)
+{
+    const struct acl_object object = {.type = column_text(row, CATALOG_TYPE),
+                                      .creator = column_text(row, CATALOG_CREATED_BY),
+                                      .acl = json_object_get(attributes, ACL_ATTRIBUTE)};
+    char *text = acl_audience(&object);
+    sqlite3_stmt *statement;
+    int64_t number = 0;
+
+    if (text == NULL)
+        connection_fail(connection, "memory is short");
+    statement = connection_query(connection, SQL_AUDIENCE, "s", text);
+    if (connection_step(connection, statement) == 1) {
+        number = sqlite3_column_int64(statement, 0);
+        sqlite3_reset(statement);
+    } else if (connection_run(connection, SQL_AUDIENCE_ADD, "s", text)) {
+        number = connection_rowid(connection);
+    }
+    free(text);
+    return number;
+}
+
 static void
-entry_row(struct connection *connection, sqlite3_stmt *row)
+entry_row(struct connection *connection, sqlite3_stmt *row, const json_t *attributes)
 {
     connection_run(
-        connection, SQL_ENTRY_ADD, "issiisis", sqlite3_column_int64(row, CATALOG_NUMBER),
+        connection, SQL_ENTRY_ADD, "issiisisi", sqlite3_column_int64(row, CATALOG_NUMBER),
         column_text(row, CATALOG_ID), column_text(row, CATALOG_TYPE),
         sqlite3_column_int64(row, CATALOG_VERSION), sqlite3_column_int64(row, CATALOG_CREATED_ON),
         column_text(row, CATALOG_CREATED_BY), sqlite3_column_int64(row, CATALOG_MODIFIED_ON),
-        column_text(row, CATALOG_MODIFIED_BY));
+        column_text(row, CATALOG_MODIFIED_BY), entry_audience(connection, row, attributes));
 }
 
 void
@@ -145,7 +170,7 @@ entry_add(struct connection *connection, sqlite3_stmt *row, const json_t *attrib
                           .number = sqlite3_column_int64(row, CATALOG_NUMBER)};
     char *text = NULL;
 
-    entry_row(connection, row);
+    entry_row(connection, row, attributes);
     if (connection_tokenizer(connection) != NULL) {
         text = entry_words(&entry, row, attributes, more);
         if (text == NULL)

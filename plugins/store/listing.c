@@ -7,6 +7,7 @@
 
 #include "catalog.h"
 #include "index_entry.h"
+#include "visible.h"
 #include "where.h"
 
 /* So few are sorted by looking at each; of more, the first are found by a walk along the field that
@@ -17,6 +18,7 @@ struct listing {
     struct connection *connection;
     const struct query *query;
     const struct repository_page *page;
+    struct visible visible;
     struct set *set;
     uint64_t size; /* of the set */
     uint64_t skip; /* what is left to be passed over */
@@ -310,14 +312,14 @@ listing_count(struct connection *connection, const struct walk *walk)
     return count;
 }
 
-/* What matches, and how much it is. A range that is also sorted by needs no set: all that the walk
- * passes is in it. */
+/* What matches of what the client may read, and how much it is. A range that is also sorted by needs
+ * no set where all may be read: all that the walk passes is in it. */
 static void
 listing_match(struct listing *listing, struct where *where, uint64_t all)
 {
     const struct repository_sort *sort = &listing->page->sorts[0];
 
-    if (listing->page->sort_count == 1 &&
+    if (listing->page->sort_count == 1 && listing->visible.all &&
         along_range(listing->query, &sort->field) == listing->query) {
         const struct walk walk = {&sort->field, listing->query, WALK_ANYHOW, NULL};
 
@@ -326,6 +328,8 @@ listing_match(struct listing *listing, struct where *where, uint64_t all)
         return;
     }
     listing->set = where_set(where, listing->query);
+    if (listing->set != NULL)
+        visible_keep(&listing->visible, where, &listing->set);
     if (listing->set != NULL)
         listing->size = set_bits(listing->set);
     if (listing->set != NULL && set_is_turned(listing->set))
@@ -351,21 +355,25 @@ listing_page(struct listing *listing, int64_t most)
 }
 
 int
-catalog_search(struct connection *connection, const struct query *query,
-               const struct repository_page *page, catalog_found found, void *closure,
-               uint64_t *size, struct failure *failure)
+catalog_search(struct connection *connection, const struct catalog_asking *asking,
+               catalog_found found, void *closure, uint64_t *size, struct failure *failure)
 {
-    struct listing listing = {
-        .connection = connection, .query = query, .page = page, .found = found, .closure = closure};
+    struct listing listing = {.connection = connection,
+                              .query = asking->query,
+                              .page = asking->page,
+                              .found = found,
+                              .closure = closure};
     struct where where = {.connection = connection};
     uint64_t all;
 
     listing_universe(connection, &where.most, &all);
-    listing_match(&listing, &where, all);
+    if (visible_init(&listing.visible, connection, asking->rules, asking->client))
+        listing_match(&listing, &where, all);
     if (listing.set != NULL)
         listing_page(&listing, where.most);
     *size = listing.size;
     set_free(&listing.set);
+    visible_fini(&listing.visible);
     if (where.refusal[0] == '\0')
         return connection_status(connection, failure);
     failure_set(failure, "%s", where.refusal);

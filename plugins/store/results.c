@@ -82,8 +82,8 @@ results_found(int64_t number, void *closure)
 
 /* One look into the index; *again: it was damaged. */
 static int
-results_look(struct repository_results *results, const struct query *query,
-             const struct repository_page *page, bool *again, struct failure *failure)
+results_look(struct repository_results *results, const struct catalog_asking *asking, bool *again,
+             struct failure *failure)
 {
     struct index *index = results->repository->index;
     struct connection *connection = index_reader(index, failure);
@@ -92,8 +92,7 @@ results_look(struct repository_results *results, const struct query *query,
     *again = false;
     if (connection == NULL)
         return REPOSITORY_FAILED;
-    status =
-        catalog_search(connection, query, page, results_found, results, &results->size, failure);
+    status = catalog_search(connection, asking, results_found, results, &results->size, failure);
     *again = index_release(index, &connection);
     return status;
 }
@@ -102,11 +101,13 @@ static int
 results_fill(struct repository_results *results, const struct query *query,
              const struct repository_page *page, struct failure *failure)
 {
+    const struct catalog_asking asking = {query, page, &results->repository->rules,
+                                          results->client};
     bool again;
-    int status = results_look(results, query, page, &again, failure);
+    int status = results_look(results, &asking, &again, failure);
 
     if (again && results->listed == 0)
-        status = results_look(results, query, page, &again, failure);
+        status = results_look(results, &asking, &again, failure);
     if (status == REPOSITORY_OK && results->file >= 0)
         status = results_spill(results);
     if (results->failure.text[0] != '\0')

@@ -143,7 +143,7 @@
 enum { SQL_SCHEMA_VERSION = SQL_SCHEMA_STEPS(SQL_SCHEMA_ONE) };
 
 /* The index as it is made; any change of it, or of what words.h gives, is a new version. */
-#define SQL_INDEX_VERSION 1
+#define SQL_INDEX_VERSION 2
 #define SQL_INDEX                                                                          \
     "CREATE TABLE state ("                                                                 \
     "  number INTEGER NOT NULL,"                                                           \
@@ -161,8 +161,21 @@ enum { SQL_SCHEMA_VERSION = SQL_SCHEMA_STEPS(SQL_SCHEMA_ONE) };
     "  created_by TEXT,"                                                                   \
     "  modified_on INTEGER NOT NULL,"                                                      \
     "  modified_by TEXT,"                                                                  \
-    "  audience INTEGER NOT NULL DEFAULT 0"                                                \
+    "  audience INTEGER NOT NULL"                                                          \
     ") STRICT;"                                                                            \
+    "CREATE INDEX entry_audience ON entry (audience);"                                     \
+    "CREATE TABLE audience ("                                                              \
+    "  number INTEGER PRIMARY KEY,"                                                        \
+    "  text TEXT NOT NULL UNIQUE,"                                                         \
+    "  entries INTEGER NOT NULL DEFAULT 0"                                                 \
+    ") STRICT;"                                                                            \
+    "CREATE TRIGGER entry_added AFTER INSERT ON entry BEGIN"                               \
+    "  UPDATE audience SET entries = entries + 1 WHERE number = NEW.audience;"             \
+    "END;"                                                                                 \
+    "CREATE TRIGGER entry_removed AFTER DELETE ON entry BEGIN"                             \
+    "  UPDATE audience SET entries = entries - 1 WHERE number = OLD.audience;"             \
+    "  DELETE FROM audience WHERE number = OLD.audience AND entries = 0;"                  \
+    "END;"                                                                                 \
     "CREATE INDEX entry_id ON entry (id);"                                                 \
     "CREATE INDEX entry_type ON entry (type);"                                             \
     "CREATE INDEX entry_version ON entry (version);"                                       \
@@ -258,7 +271,10 @@ enum { SQL_SCHEMA_VERSION = SQL_SCHEMA_STEPS(SQL_SCHEMA_ONE) };
     X(INDEX_STATE, "SELECT number, change, catalog, entries, text FROM state")                 \
     X(INDEX_TAKEN, "UPDATE state SET number = ?, change = ?, entries = entries + ?")           \
     X(ENTRY_ADD, "INSERT INTO entry (number, id, type, version, created_on, created_by,"       \
-                 " modified_on, modified_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")                 \
+                 " modified_on, modified_by, audience) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")    \
+    X(AUDIENCE, "SELECT number FROM audience WHERE text = ?")                                  \
+    X(AUDIENCE_ADD, "INSERT INTO audience (text) VALUES (?)")                                  \
+    X(AUDIENCES, "SELECT number, text, entries FROM audience")                                 \
     X(ENTRIES, "SELECT number FROM entry ORDER BY number")                                     \
     X(ENTRY_REMOVE, "DELETE FROM entry WHERE number = ?")                                      \
     X(PATH, "SELECT number FROM path WHERE pointer = ?")                                       \
@@ -291,6 +307,11 @@ enum sql {
 #define SQL_WALK_AMONG " FROM (SELECT value AS wanted FROM json_each("
 #define SQL_WALK_AMONG_FIELD ")) CROSS JOIN field ON object = wanted"
 #define SQL_WALK_AMONG_ENTRY ")) CROSS JOIN entry ON number = wanted"
+/* Objects of some audiences, as a JSON array; all, or among some numbers. */
+#define SQL_AUDIENCE_ALL \
+    "SELECT number FROM entry WHERE audience IN (SELECT value FROM json_each("
+#define SQL_AUDIENCE_AMONG "SELECT number" SQL_WALK_AMONG
+#define SQL_AUDIENCE_IS " WHERE audience IN (SELECT value FROM json_each("
 #define SQL_WALK_COUNT "SELECT count(*) FROM ("
 #define SQL_SORT_ALL "SELECT o.number FROM entry o"
 #define SQL_SORT_SOME "SELECT o.number FROM entry o WHERE o.number IN (SELECT value FROM json_each("

@@ -13,9 +13,8 @@
 
 /* ------------------------------------------------------------------ leaves */
 
-/* A new set of what the statement gives, which is ended by this. */
-static void
-leaf_run(struct where *where, struct statement *statement, struct set *set)
+void
+where_run(struct where *where, struct statement *statement, struct set *set)
 {
     sqlite3_stmt *prepared = statement_close(statement);
 
@@ -39,7 +38,7 @@ leaf_match(struct where *where, const struct query *query, struct set *set)
     fputs(SQL_WORDS, statement.file);
     if (text != NULL)
         statement_text(&statement, text);
-    leaf_run(where, &statement, set);
+    where_run(where, &statement, set);
     free(text);
 }
 
@@ -55,7 +54,7 @@ leaf_among(struct where *where, const struct query *query, const char *among, st
         if (!statement_open(&statement, where->connection))
             return;
         if (walk_write(&statement, &walk, part))
-            leaf_run(where, &statement, set);
+            where_run(where, &statement, set);
         else
             statement_free(&statement);
     }
@@ -96,7 +95,7 @@ leaf_words(struct where *where, const struct query *query, struct set *set)
     fputs(", ", statement.file);
     statement_text(&statement, query->text);
     fputs(")", statement.file);
-    leaf_run(where, &statement, set);
+    where_run(where, &statement, set);
 }
 
 /* ------------------------------------------------------------------ trees */

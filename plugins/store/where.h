@@ -49,6 +49,9 @@ struct where {
 /* The set of the tree, the caller's; NULL: failed (latched), or refused. */
 struct set *where_set(struct where *where, const struct query *query);
 
+/* Adds the numbers that the statement gives to the set; ends the statement. */
+void where_run(struct where *where, struct statement *statement, struct set *set);
+
 /* True where words are all that the tree asks for; then match_text() is enough. */
 bool match_only(const struct query *query);
 /* What FTS5 is asked for such a tree, the caller's; NULL: failed, or refused. */
