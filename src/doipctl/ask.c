@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,13 +66,15 @@ connect_to(const char *path, char *reason, size_t size)
 
 /* Whoever can write the directory above the socket's could have put one of his own there: the kernel knows who serves it. */
 static bool
-is_believed(int fd)
+is_believed(const struct place *place, int fd)
 {
+    const struct passwd *user = place->user != NULL ? getpwnam(place->user) : NULL;
     struct ucred server;
     socklen_t length = sizeof server;
 
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &server, &length) == 0 &&
-           (server.uid == 0 || server.uid == geteuid());
+    return place->any_server || (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &server, &length) == 0 &&
+                                 (server.uid == 0 || server.uid == geteuid() ||
+                                  (user != NULL && server.uid == user->pw_uid)));
 }
 
 static bool
@@ -126,20 +129,20 @@ exchange(int fd, const char *line, struct answer *answer)
 }
 
 bool
-ask(const char *path, bool any_server, const char *line, struct answer *answer, char *reason,
-    size_t size)
+ask(const struct place *place, const char *line, struct answer *answer, char *reason, size_t size)
 {
-    int fd = connect_to(path, reason, size);
+    int fd = connect_to(place->path, reason, size);
     bool done = false;
 
     answer->text = NULL;
     if (fd < 0)
         return false;
-    if (!any_server && !is_believed(fd))
-        complain(reason, size, path,
-                 "it is served by neither root nor you; name it with -s to use it all the same");
+    if (!is_believed(place, fd))
+        complain(reason, size, place->path,
+                 "it is served by neither root nor the configured user nor you; name it with -s to "
+                 "use it all the same");
     else if (!exchange(fd, line, answer))
-        complain(reason, size, path, "the service hung up without an answer");
+        complain(reason, size, place->path, "the service hung up without an answer");
     else
         done = true;
     close(fd);

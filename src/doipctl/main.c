@@ -139,19 +139,21 @@ parse(struct options *options, int argc, char **argv)
 /* ------------------------------------------------------------------ the socket */
 
 /* A caller who may not read the configuration, or has none, is told to name the socket. */
-static char *
-configured_socket(const char *file, char *reason, size_t size)
+static bool
+configured_place(const char *file, struct place *place, char *reason, size_t size)
 {
     struct config_source source = {.file = file != NULL ? file
                                            : access(DOIPD_CONFIG_FILE, F_OK) == 0
                                                ? DOIPD_CONFIG_FILE
                                                : NULL};
     struct config *config = config_load(&source, reason, size);
-    char *path = config != NULL ? strdup(config->control.socket) : NULL;
 
-    if (config != NULL)
-        config_free(&config);
-    return path;
+    if (config == NULL)
+        return false;
+    place->path = strdup(config->control.socket);
+    place->user = strdup(config->user);
+    config_free(&config);
+    return place->path != NULL && place->user != NULL;
 }
 
 /* ------------------------------------------------------------------ what came */
@@ -193,7 +195,7 @@ show(const struct options *options, const struct answer *answer)
 }
 
 static int
-run(const struct options *options, const char *path)
+run(const struct options *options, const struct place *place)
 {
     char line[256], reason[4200];
     struct answer answer;
@@ -203,7 +205,7 @@ run(const struct options *options, const char *path)
 
     if (length >= (int)sizeof line)
         return complain(EXIT_USAGE, "%s is too long", options->command->argument);
-    if (!ask(path, options->socket != NULL, line, &answer, reason, sizeof reason)) {
+    if (!ask(place, line, &answer, reason, sizeof reason)) {
         free(answer.text);
         return complain(EXIT_NO_SERVICE, "%s", reason);
     }
@@ -216,17 +218,20 @@ int
 main(int argc, char **argv)
 {
     struct options options = {.file = NULL};
-    char reason[2048], *path;
+    struct place place = {.path = NULL};
+    char reason[2048] = "memory is short";
     int status = parse(&options, argc, argv);
 
     if (status != 0)
         return status;
-    path = options.socket != NULL ? strdup(options.socket)
-                                  : configured_socket(options.file, reason, sizeof reason);
-    if (path == NULL)
+    place.any_server = options.socket != NULL;
+    if (place.any_server)
+        place.path = strdup(options.socket);
+    else if (!configured_place(options.file, &place, reason, sizeof reason))
         return complain(EXIT_NO_SERVICE, "can't find the control socket, name it with -s: %s",
                         reason);
-    status = run(&options, path);
-    free(path);
+    status = run(&options, &place);
+    free(place.path);
+    free(place.user);
     return status;
 }

@@ -357,14 +357,14 @@ class Commanded(Case):
         self.assertEqual(os.stat(os.path.dirname(path)).st_uid, 0)
         doipctl(made, "status", user=65534, group=65534, extra_groups=[], socket_path=path, status=3)
         self.assertEqual(report(made, "status")["workers"]["serving"], 2)
-        # One that they put in its place is not believed: its server is neither root nor whoever asks.
+        # One that others put in its place is not believed: its server is neither root nor the configured user nor whoever asks.
         os.rename(os.path.dirname(path), os.path.dirname(path) + ".old")
         os.mkdir(os.path.dirname(path))
-        os.chown(os.path.dirname(path), 65534, 65534)
-        code = f"import os, socket\nos.setuid(65534)\ns = socket.socket(socket.AF_UNIX)\ns.bind({path!r})\ns.listen()\nprint('up', flush=True)\ns.accept()[0].recv(9)"
+        os.chown(os.path.dirname(path), 12345, 12345)
+        code = f"import os, socket\nos.setuid(12345)\ns = socket.socket(socket.AF_UNIX)\ns.bind({path!r})\ns.listen()\nprint('up', flush=True)\ns.accept()[0].recv(9)"
         with subprocess.Popen(["python3", "-c", code], stdout=subprocess.PIPE, text=True) as impostor:
             impostor.stdout.readline()
-            self.assertIn("served by neither root nor you", doipctl(made, "status", status=3).stderr)
+            self.assertIn("served by neither root nor the configured user nor you", doipctl(made, "status", status=3).stderr)
             impostor.kill()
 
 
