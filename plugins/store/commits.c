@@ -57,16 +57,27 @@ database_log(struct connection *connection)
 
 /* ------------------------------------------------------------------ a transaction */
 
-bool
-database_lock(struct database *database, struct failure *failure)
+static bool
+lock_wait(int fd)
 {
     int result;
 
-    while ((result = flock(database->turn, LOCK_EX)) != 0 && errno == EINTR)
+    while ((result = flock(fd, LOCK_EX)) != 0 && errno == EINTR)
         continue;
-    if (result != 0)
-        failure_set(failure, "the catalog's lock file: %s", strerror(errno));
     return result == 0;
+}
+
+/* The kernel wakes all that wait for a lock, and whoever gave it up may have it again before them. So
+ * they wait at a door, and the one who is through is next: who has written queues behind it. */
+bool
+database_lock(struct database *database, struct failure *failure)
+{
+    bool locked = lock_wait(database->door) && lock_wait(database->turn);
+
+    if (!locked)
+        failure_set(failure, "the catalog's lock file: %s", strerror(errno));
+    flock(database->door, LOCK_UN);
+    return locked;
 }
 
 void

@@ -84,7 +84,8 @@ database_open(const char *root, struct failure *failure)
     pthread_mutex_init(&database->queueing, NULL);
     pool_init(&database->readers, database_path(root, "catalog.db", failure), database_connect,
               NULL);
-    database->turn = database_lock_file(root, "writer.lock", failure);
+    database->door = database_lock_file(root, "queue.lock", failure);
+    database->turn = database->door < 0 ? -1 : database_lock_file(root, "writer.lock", failure);
     database->last = &database->jobs;
     if (database->readers.path == NULL || database->turn < 0 ||
         !database_make(database->readers.path, failure) || !database_schema(database, failure))
@@ -100,6 +101,8 @@ database_close(struct database **database)
     if (closing == NULL)
         return;
     connection_free(&closing->writer);
+    if (closing->door >= 0)
+        close(closing->door);
     if (closing->turn >= 0)
         close(closing->turn);
     pthread_mutex_destroy(&closing->queueing);

@@ -22,7 +22,8 @@ struct database {
     struct job **last;
     bool leading; /* a thread runs a batch: writer and turn are its own */
     struct connection *writer;
-    int turn; /* the lock file on which processes queue */
+    int door; /* the lock files on which processes queue */
+    int turn;
 };
 
 /* This process' turn to write, by its one thread that leads. A writer that failed is closed. */

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 enum { WRITERS = 6 };
 
@@ -106,6 +107,41 @@ write_together(struct writer writers[WRITERS])
         pthread_join(writers[i].thread, NULL);
 }
 
+/* Whether somebody waits for a lock on the file. */
+static bool
+is_waited_for(const char *name)
+{
+    FILE *locks = fopen("/proc/locks", "r");
+    char line[200], number[40];
+    struct stat status;
+    bool found = false;
+
+    ck_assert_ptr_nonnull(locks);
+    ck_assert_int_eq(stat(scratch_path(name), &status), 0);
+    snprintf(number, sizeof(number), ":%lu ", (unsigned long)status.st_ino);
+    while (!found && fgets(line, sizeof(line), locks) != NULL)
+        found = strstr(line, "->") != NULL && strstr(line, number) != NULL;
+    fclose(locks);
+    return found;
+}
+
+/* Another process waits for its turn, so this one has to let it go first. */
+START_TEST(queue_behind_other_processes)
+{
+    int door = open(scratch_path("queue.lock"), O_RDWR);
+    struct writer writer = {.number = 1};
+
+    ck_assert_int_eq(flock(door, LOCK_EX), 0);
+    ck_assert_int_eq(pthread_create(&writer.thread, NULL, writer_run, &writer), 0);
+    while (!is_waited_for("queue.lock")) /* or Check ends it */
+        sched_yield();
+    ck_assert_int_eq(writer.calls, 0);
+    close(door);
+    pthread_join(writer.thread, NULL);
+    ck_assert_int_eq(writer.status, REPOSITORY_OK);
+}
+END_TEST
+
 START_TEST(share_a_transaction)
 {
     struct writer writers[WRITERS] = {[3] = {.refuses = true}};
@@ -154,6 +190,7 @@ suite(void)
 
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, queue_behind_other_processes);
     tcase_add_test(tests, share_a_transaction);
     tcase_add_test(tests, fail_alone);
     tcase_add_test(tests, stay_alone);

@@ -284,8 +284,9 @@ END_TEST
 
 START_TEST(is_private)
 {
-    static const char *const names[] = {"catalog.db", "catalog.db-wal", "catalog.db-shm",
-                                        "writer.lock", "index.db", "index.lock", NULL};
+    static const char *const names[] = {
+        "catalog.db", "catalog.db-wal", "catalog.db-shm", "writer.lock",
+        "queue.lock", "index.db",       "index.lock",     NULL};
     struct stat status;
 
     repository_settle(repository);
