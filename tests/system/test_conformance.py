@@ -66,6 +66,7 @@ class Conformance(SuiteCase):
     def test_read_only(self):
         made = self.open_daemon()
         made.request(doip.CREATE, SERVICE, input={"id": "35.TEST/kept", "type": "T"})
+        made.wait_log(f"operation={doip.CREATE}")  # written after the answer has left
         start = len(made.log())
         outcomes, done = self.report(made, made.port, "--read-only")
         for operation in (doip.CREATE, doip.UPDATE, doip.DELETE):
