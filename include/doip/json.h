@@ -19,6 +19,12 @@ DOIP_BEGIN_DECLS
  */
 DOIP_API json_t *doip_json_parse(const char *text, size_t length, char *reason, size_t size);
 
+/* What doip_json_parse() takes: Jansson's own limit. */
+#define DOIP_JSON_DEPTH_MOST 2048
+
+/* How deeply arrays and objects are nested in a JSON text, without parsing it: of a text that is none, a number that means nothing. */
+DOIP_API unsigned doip_json_depth(const char *text, size_t length);
+
 /* Receives a piece of JSON text; 0 to go on, else the dump ends and returns that value. */
 typedef int (*doip_json_sink)(const char *text, size_t length, void *closure);
 

@@ -69,6 +69,10 @@ DOIP_API void doip_reader_set_rate(doip_reader *reader, uint64_t bytes_per_secon
 /* Milliseconds that the peer may still be waited for before that rate is missed; -1 without a rate. */
 DOIP_API int64_t doip_reader_patience(const doip_reader *reader);
 
+/* The deepest nesting of JSON that a message over this reader may have; 0: what doip_json_parse() takes (the default). */
+DOIP_API void doip_reader_set_depth(doip_reader *reader, unsigned levels);
+DOIP_API unsigned doip_reader_depth(const doip_reader *reader);
+
 /* Why the last call failed ("a chunk size must not begin with 0, at byte 17 of the message"). */
 DOIP_API const char *doip_reader_reason(const doip_reader *reader);
 

@@ -21,6 +21,10 @@ DOIP_API doip_stream *doip_tls_client(SSL_CTX *context, int fd, const char *host
 /* Takes the handshake one step further, waiting as the stream's waits say: 0 when it is done, else a doip_error. */
 DOIP_API int doip_tls_handshake(doip_stream *stream);
 
+/* In place of a handshake that has not begun: tells the client by an alert (access_denied) that it is not wanted, and ends the writing side. 0, or
+ * DOIP_E_BROKEN. */
+DOIP_API int doip_tls_refuse(doip_stream *stream);
+
 /* The SSL object of a TLS stream, NULL for other streams. Stays the stream's. */
 DOIP_API SSL *doip_tls_ssl(const doip_stream *stream);
 

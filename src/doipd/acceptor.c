@@ -18,6 +18,7 @@
 enum {
     PAUSE_SHARE_MS = 20,      /* above the worker's share of connections */
     PAUSE_FULL_MS = 100,      /* workers.connections reached */
+    PAUSE_ROOM_MS = 10,       /* the same, and room is being made */
     PAUSE_RESOURCES_MS = 500, /* no descriptors or memory */
 };
 
@@ -69,7 +70,9 @@ accept_failed(struct acceptor *acceptor, int error)
     case ETIMEDOUT:
         return;
     default:
-        log_error(ACCEPT_FAILED, "can't accept on %s: %s; trying again in %d ms", acceptor->text, strerror(error), PAUSE_RESOURCES_MS);
+        if (worker_may_say(&acceptor->worker->accept_said))
+            log_error(ACCEPT_FAILED, "can't accept on %s: %s; trying again every %d ms", acceptor->text, strerror(error),
+                      PAUSE_RESOURCES_MS);
         pause_for(acceptor, PAUSE_RESOURCES_MS);
     }
 }
@@ -84,8 +87,9 @@ accepted(struct acceptor *acceptor, int fd, const struct sockaddr_storage *from,
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
     connection_start(worker, fd, (const struct sockaddr *)from, length);
     if (atomic_load(&worker->count) >= worker->config->workers.connections) {
-        log_warning(CONNECTIONS_FULL, "workers.connections = %d is reached: accepting again when some have gone",
-                    worker->config->workers.connections);
+        if (worker_may_say(&worker->full_said))
+            log_warning(CONNECTIONS_FULL, "workers.connections = %d is reached: new ones take the places of those that are idle",
+                        worker->config->workers.connections);
         pause_for(acceptor, PAUSE_FULL_MS);
     } else if (scoreboard_above_share(worker->setup->board, worker->setup->part)) {
         pause_for(acceptor, PAUSE_SHARE_MS);
@@ -145,6 +149,25 @@ acceptors_start(struct worker *worker)
     return true;
 }
 
+/* How many wait to be accepted: of a listening socket that is what the kernel calls "unacked". */
+static unsigned
+queued(const struct acceptor *acceptor)
+{
+    struct tcp_info info = {0};
+    socklen_t length = sizeof info;
+
+    return getsockopt(acceptor->fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 ? info.tcpi_unacked : 0;
+}
+
+/* For who waits while the worker is full: when to look again. */
+static int64_t
+make_room(const struct acceptor *acceptor, int64_t now)
+{
+    unsigned waiting = queued(acceptor);
+
+    return now + (waiting > 0 && connections_make_room(acceptor->worker, waiting, now) ? PAUSE_ROOM_MS : PAUSE_FULL_MS);
+}
+
 int64_t
 acceptors_resume(struct worker *worker, int64_t now)
 {
@@ -156,7 +179,7 @@ acceptors_resume(struct worker *worker, int64_t now)
 
         pthread_mutex_lock(&acceptor->lock);
         if (!acceptor->armed && acceptor->resume_at <= now && full)
-            acceptor->resume_at = now + PAUSE_FULL_MS;
+            acceptor->resume_at = make_room(acceptor, now);
         if (!acceptor->armed && acceptor->resume_at <= now)
             arm(acceptor);
         if (!acceptor->armed && (next < 0 || acceptor->resume_at < next))

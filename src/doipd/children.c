@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "addresses.h"
 #include "background.h"
 #include "clock.h"
 #include "control.h"
@@ -330,6 +331,7 @@ generation_reaped(struct generation *generation, struct child *child, int status
     if (serves && generation->state == GENERATION_SERVING && child->delay > 0)
         log_warning(WORKER_KEEPS_DYING, "worker %zu keeps dying: the next one starts in %lld ms", child->number, (long long)child->delay);
     schedule(child, now);
+    addresses_worker_gone(&generation->board, child->part);
     scoreboard_clear(&generation->board, child->part);
     child->state = CHILD_NONE;
     child->pid = 0;

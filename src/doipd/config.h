@@ -75,10 +75,13 @@ struct config {
         int handler;
         int shutdown;
     } timeouts;
-    struct { /* bytes, bytes, bytes per second */
-        uint64_t json_segment;
-        uint64_t unread;
-        uint64_t body_rate;
+    struct {
+        uint64_t json_segment; /* bytes */
+        uint64_t unread;       /* bytes */
+        uint64_t body_rate;    /* bytes per second; 0: any */
+        int json_depth;
+        int connections_per_address; /* 0: any number, as the next */
+        int requests_per_connection;
     } limits;
     struct {
         int level; /* enum log_level */

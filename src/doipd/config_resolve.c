@@ -175,6 +175,12 @@ check(struct config_reader *reader)
                        "%d threads can never be busy with %d connections (%s); at most as many",
                        config->workers.threads, config->workers.connections,
                        *origin(config, "workers.connections"));
+    if (config->workers.processes > 0 && config->limits.connections_per_address / config->workers.processes > config->workers.connections &&
+        config_is_set(config, "workers.connections"))
+        return fail_at(reader, "limits.connections_per_address",
+                       "%d can never be reached with %d workers of %d connections (%s)",
+                       config->limits.connections_per_address, config->workers.processes, config->workers.connections,
+                       *origin(config, "workers.connections"));
     if (config->service
             .address[strspn(config->service.address, "0123456789abcdefghijklmnopqrstuvwxyz"
                                                      "ABCDEFGHIJKLMNOPQRSTUVWXYZ.:-_")] != '\0')

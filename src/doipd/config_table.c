@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <doip/json.h>
+
 #include "config_impl.h"
 #include "log.h"
 
@@ -74,6 +76,11 @@ const struct config_key config_keys[] = {
     {"limits.json_segment", CONFIG_SIZE, 4 * KIB, GIB, "\"1M\"", AT(limits.json_segment), "bytes"},
     {"limits.unread", CONFIG_SIZE, 0, 1024 * GIB, "\"1M\"", AT(limits.unread), "bytes"},
     {"limits.body_rate", CONFIG_SIZE, 0, GIB, "\"1K\"", AT(limits.body_rate), "bytes per second"},
+    {"limits.json_depth", CONFIG_INT, 8, DOIP_JSON_DEPTH_MOST, "2048", AT(limits.json_depth), "levels"},
+    {"limits.connections_per_address", CONFIG_INT, 0, 1000000, "0",
+     AT(limits.connections_per_address), "of all workers; 0: any number"},
+    {"limits.requests_per_connection", CONFIG_INT, 0, 1000000000, "0",
+     AT(limits.requests_per_connection), "0: any number"},
     {"log.level", CONFIG_NAME, 0, 0, "\"info\"", OF(log.level, levels), "what is logged"},
     {"log.format", CONFIG_SWITCH, 0, 0, "\"text\"", OF(log.json, formats), "how it is written"},
     {"log.access", CONFIG_BOOL, 0, 1, "true", AT(log.access), "a line per request"},

@@ -9,9 +9,15 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "addresses.h"
 #include "clock.h"
 #include "connection.h"
 #include "conversation.h"
+
+enum {
+    ROOM_MOST = 64,       /* connections expired at once to make room */
+    IDLE_LEAST_MS = 2000, /* an idle connection that may be closed for it: a client may be about to send its next request */
+};
 
 /* ------------------------------------------------------------------ start and end */
 
@@ -35,6 +41,8 @@ link_in(struct worker *worker, struct connection *connection)
 static void
 link_out(struct worker *worker, struct connection *connection)
 {
+    if (connection->score != NULL)
+        addresses_leave(&connection->score->counted);
     pthread_mutex_lock(&worker->lock);
     *connection->link = connection->next;
     if (connection->next != NULL)
@@ -55,6 +63,21 @@ set_address(struct connection *connection, const struct sockaddr *from, socklen_
     else
         snprintf(connection->address, sizeof connection->address, form, host, port);
     connection->peer.address = connection->address;
+}
+
+/*
+ * Counts the connection at its address: true when there are more than may be. One that has no place on the scoreboard, or whose address has
+ * none in the table, is let in.
+ */
+static bool
+is_over_address(struct connection *connection, unsigned *count)
+{
+    unsigned most = (unsigned)connection->worker->config->limits.connections_per_address;
+
+    *count = 0;
+    if (most > 0 && connection->score != NULL)
+        *count = addresses_enter(connection->address, &connection->score->counted);
+    return *count > most && most > 0;
 }
 
 /* ------------------------------------------------------------------ events */
@@ -108,6 +131,7 @@ void
 connection_start(struct worker *worker, int fd, const struct sockaddr *from, socklen_t length)
 {
     struct connection *connection = calloc(1, sizeof *connection);
+    unsigned count;
 
     if (connection == NULL) {
         log_error(NO_MEMORY, "no memory for a connection");
@@ -117,6 +141,7 @@ connection_start(struct worker *worker, int fd, const struct sockaddr *from, soc
     connection->source.ready = connection_ready;
     connection->waiting.run = connection_run;
     connection->worker = worker;
+    connection->ending = METRICS_CLOSED_ORDERLY;
     set_address(connection, from, length);
     connection->stream = doip_tls_server(worker->setup->tls, fd);
     if (connection->stream == NULL) {
@@ -127,7 +152,10 @@ connection_start(struct worker *worker, int fd, const struct sockaddr *from, soc
     doip_stream_set_waits(connection->stream, 0, 0);
     link_in(worker, connection);
     metrics_count(METRICS_CONNECTIONS);
-    conversation_begin(connection);
+    if (is_over_address(connection, &count))
+        conversation_refuse(connection, count);
+    else
+        conversation_begin(connection);
 }
 
 void
@@ -187,30 +215,46 @@ connection_tls_version(const struct connection *connection)
 /* ------------------------------------------------------------------ the control thread */
 
 static bool
+is_idle(const struct connection *connection)
+{
+    return connection->phase == PHASE_HEAD && doip_reader_idle(connection->reader) &&
+           doip_writer_buffered(connection->writer) == 0;
+}
+
+static bool
 is_over(const struct connection *connection, int64_t now, int64_t quiet_ms)
 {
     if (now >= connection->deadline)
         return true;
-    return quiet_ms >= 0 && connection->phase == PHASE_HEAD && doip_reader_idle(connection->reader) &&
-           doip_writer_buffered(connection->writer) == 0 && now - connection->parked_at >= quiet_ms;
+    return quiet_ms >= 0 && is_idle(connection) && now - connection->parked_at >= quiet_ms;
 }
 
-static void
-expire(struct connection *connection, int64_t now, int64_t quiet_ms)
+/* Only while it is in our hand may a parked connection be looked at. */
+static bool
+take_in_hand(struct connection *connection)
 {
     int parked = STATE_PARKED;
+
+    return atomic_compare_exchange_strong(&connection->state, &parked, STATE_LOOKED_AT);
+}
+
+static bool
+expire(struct connection *connection, int64_t now, int64_t quiet_ms, bool for_room)
+{
     int fd;
 
-    if (!atomic_compare_exchange_strong(&connection->state, &parked, STATE_LOOKED_AT))
-        return;
+    if (!take_in_hand(connection))
+        return false;
     if (!is_over(connection, now, quiet_ms)) {
         atomic_store(&connection->state, STATE_PARKED);
-        return;
+        return false;
     }
+    connection->crowded_out = for_room;
     fd = doip_stream_fd(connection->stream);
     /* An idle client is still told the orderly end. */
     shutdown(fd, connection->phase == PHASE_HEAD ? SHUT_RD : SHUT_RDWR);
     atomic_store(&connection->state, STATE_EXPIRED);
+    return true;
 }
 
 void
@@ -218,6 +262,66 @@ connections_sweep(struct worker *worker, int64_t now, int64_t quiet_ms)
 {
     pthread_mutex_lock(&worker->lock);
     for (struct connection *at = worker->connections; at != NULL; at = at->next)
-        expire(at, now, quiet_ms);
+        expire(at, now, quiet_ms, false);
     pthread_mutex_unlock(&worker->lock);
+}
+
+/* Those that have been idle the longest so far, the longest first. */
+struct idlest {
+    size_t count;
+    size_t most;
+    struct {
+        struct connection *connection;
+        int64_t since;
+    } items[ROOM_MOST];
+};
+
+static void
+consider(struct idlest *idlest, struct connection *connection, int64_t since)
+{
+    size_t at = idlest->count;
+
+    if (at == idlest->most && since >= idlest->items[at - 1].since)
+        return;
+    if (at == idlest->most)
+        at--;
+    else
+        idlest->count++;
+    for (; at > 0 && idlest->items[at - 1].since > since; at--)
+        idlest->items[at] = idlest->items[at - 1];
+    idlest->items[at].connection = connection;
+    idlest->items[at].since = since;
+}
+
+static void
+look_at_idle(struct idlest *idlest, struct connection *connection)
+{
+    bool idle;
+    int64_t since;
+
+    if (!take_in_hand(connection))
+        return;
+    idle = is_idle(connection);
+    since = connection->parked_at;
+    atomic_store(&connection->state, STATE_PARKED);
+    if (idle)
+        consider(idlest, connection, since);
+}
+
+bool
+connections_make_room(struct worker *worker, unsigned most, int64_t now)
+{
+    struct idlest idlest = {.most = most < ROOM_MOST ? most : ROOM_MOST};
+    bool any = false;
+
+    pthread_mutex_lock(&worker->lock);
+    for (struct connection *at = worker->connections; at != NULL; at = at->next)
+        look_at_idle(&idlest, at);
+    for (size_t i = 0; i < idlest.count; i++) {
+        int64_t quiet = now - idlest.items[i].since;
+
+        any = (quiet >= IDLE_LEAST_MS && expire(idlest.items[i].connection, now, quiet, true)) || any;
+    }
+    pthread_mutex_unlock(&worker->lock);
+    return any;
 }

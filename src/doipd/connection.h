@@ -52,6 +52,8 @@ struct connection {
     bool armed;          /* has an entry in the epoll set */
     bool may_run;        /* has leave to run a handler */
     bool waits_for_peer; /* parked: the time counts as waiting for the client */
+    bool crowded_out;    /* expired to make room */
+    enum metrics_counter ending; /* METRICS_CLOSED_…: why it is in PHASE_FINISH or PHASE_LINGER */
     atomic_int state;
     int64_t deadline; /* ms; of the parked state */
     int64_t parked_at;
@@ -83,5 +85,8 @@ const char *connection_tls_version(const struct connection *connection);
 
 /* Control thread: expires those whose time is over; while draining also those that were quiet for `quiet_ms`. */
 void connections_sweep(struct worker *worker, int64_t now, int64_t quiet_ms);
+
+/* Control thread: expires those that have been idle the longest, `most` of them, if idle for 2 seconds at least. False: there was none. */
+bool connections_make_room(struct worker *worker, unsigned most, int64_t now);
 
 #endif

@@ -89,6 +89,8 @@ step_handshake(struct connection *connection)
     if (connection->reader == NULL || connection->writer == NULL)
         return break_off(connection, METRICS_CLOSED_RESOURCES, "after the TLS handshake", "out of memory");
     doip_reader_set_rate(connection->reader, config->limits.body_rate, RATE_GRACE_MS);
+    if (config->limits.json_depth < DOIP_JSON_DEPTH_MOST)
+        doip_reader_set_depth(connection->reader, (unsigned)config->limits.json_depth);
     return enter(connection, PHASE_HEAD);
 }
 
@@ -310,11 +312,20 @@ step_run(struct connection *connection)
     return enter(connection, PHASE_FLUSH);
 }
 
+/* True when this is the last request that the connection may carry. */
+static bool
+is_last(const struct connection *connection)
+{
+    uint64_t most = (uint64_t)connection->worker->config->limits.requests_per_connection;
+
+    return most > 0 && connection->number >= most;
+}
+
 /* The answer may wait for the next one, which the client has asked for already. */
 static bool
 may_hold_back(const struct connection *connection)
 {
-    return connection->outcome == DOIP_OUTCOME_COMPLETE && doip_message_ended(doip_request_message(connection->request)) &&
+    return connection->outcome == DOIP_OUTCOME_COMPLETE && !is_last(connection) && doip_message_ended(doip_request_message(connection->request)) &&
            doip_reader_buffered(connection->reader) && doip_writer_buffered(connection->writer) < HELD_BACK;
 }
 
@@ -340,6 +351,10 @@ static enum step
 next_request(struct connection *connection)
 {
     doip_request_free(&connection->request);
+    if (is_last(connection)) {
+        connection->ending = METRICS_CLOSED_REQUESTS;
+        return enter(connection, PHASE_FINISH);
+    }
     if (atomic_load(&connection->worker->last_call) && !doip_reader_buffered(connection->reader))
         return enter(connection, PHASE_FINISH);
     connection->phase = PHASE_HEAD;
@@ -369,6 +384,14 @@ step_discard(struct connection *connection)
 }
 
 static enum step
+linger(struct connection *connection)
+{
+    connection->phase_deadline = clock_ms() + LINGER_MS;
+    connection->budget = connection->worker->config->limits.unread;
+    return enter(connection, PHASE_LINGER);
+}
+
+static enum step
 step_finish(struct connection *connection)
 {
     int n;
@@ -380,9 +403,7 @@ step_finish(struct connection *connection)
         return park(connection, doip_stream_wants(connection->stream), LINGER_MS);
     if (n < 0)
         return break_off(connection, METRICS_CLOSED_ANSWER_BROKEN, "at its end", doip_stream_reason(connection->stream));
-    connection->phase_deadline = clock_ms() + LINGER_MS;
-    connection->budget = connection->worker->config->limits.unread;
-    return enter(connection, PHASE_LINGER);
+    return linger(connection);
 }
 
 static enum step
@@ -401,7 +422,7 @@ step_linger(struct connection *connection)
             break;
         connection->budget -= (uint64_t)n < connection->budget ? (uint64_t)n : connection->budget;
     }
-    connection_close(connection, METRICS_CLOSED_ORDERLY);
+    connection_close(connection, connection->ending);
     return STEP_LEFT;
 }
 
@@ -413,6 +434,23 @@ conversation_begin(struct connection *connection)
     connection->phase = PHASE_HANDSHAKE;
     connection->phase_deadline = clock_ms() + span_ms(connection->worker->config->timeouts.handshake);
     park(connection, DOIP_WANT_READ, connection->phase_deadline - clock_ms());
+}
+
+void
+conversation_refuse(struct connection *connection, unsigned count)
+{
+    struct worker *worker = connection->worker;
+    unsigned most = (unsigned)worker->config->limits.connections_per_address;
+
+    log_write(worker_may_say(&worker->address_said) ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, LOG_KIND_ADDRESS_FULL,
+              "%s: connection refused: limits.connections_per_address = %u is reached", connection->address, most);
+    connection->ending = METRICS_CLOSED_ADDRESS;
+    if (count > 2 * most || doip_tls_refuse(connection->stream) < 0) {
+        connection_close(connection, METRICS_CLOSED_ADDRESS);
+        return;
+    }
+    linger(connection);
+    conversation_go_on(connection);
 }
 
 void
@@ -465,7 +503,7 @@ conversation_expired(struct connection *connection)
         else if (has_input(connection))
             conversation_go_on(connection);
         else
-            end_in_order(connection, METRICS_CLOSED_IDLE);
+            end_in_order(connection, connection->crowded_out ? METRICS_CLOSED_CROWDED : METRICS_CLOSED_IDLE);
         break;
     case PHASE_RUN:
     case PHASE_FLUSH:
@@ -473,7 +511,7 @@ conversation_expired(struct connection *connection)
         break;
     case PHASE_FINISH:
     case PHASE_LINGER:
-        connection_close(connection, METRICS_CLOSED_ORDERLY);
+        connection_close(connection, connection->ending);
         break;
     default:
         request_timed_out(connection);

@@ -10,6 +10,10 @@
 /* A new connection. */
 void conversation_begin(struct connection *connection);
 
+/* A new connection that is one too many, as its address has `count`: it is told so and closed, or closed at once where there are twice as many as
+ * may be. */
+void conversation_refuse(struct connection *connection, unsigned count);
+
 /* The connection is ready for what it waited for. */
 void conversation_go_on(struct connection *connection);
 

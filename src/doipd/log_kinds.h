@@ -41,6 +41,7 @@
     X(ACCEPT_FAILED, 0x0601, "accept-failed")             \
     X(CONNECTIONS_FULL, 0x0602, "connections-full")       \
     X(CONNECTION_ENDED, 0x0603, "connection-ended")       \
+    X(ADDRESS_FULL, 0x0604, "address-full")               \
     X(AUTHENTICATION_REFUSED, 0x0701, "authentication-refused")
 
 enum log_kind {

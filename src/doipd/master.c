@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "addresses.h"
 #include "clock.h"
 #include "commands.h"
 #include "generation.h"
@@ -443,7 +444,7 @@ master_run(const struct config_source *source, bool foreground, void (*tell)(con
     watch_init(&master.watch, notify_watchdog_ms());
     umask(umask(077) | 022); /* nothing is made that others may write */
     master.turn_tickets_at = clock_ms() + (int64_t)TICKETS_PERIOD * 1000;
-    if (!signals_take() || !tickets_init() || !metrics_init() || !throttle_init()) {
+    if (!signals_take() || !tickets_init() || !metrics_init() || !throttle_init() || !addresses_init()) {
         tell("the system has no descriptors, memory or random bytes left");
         return EXIT_BAD;
     }

@@ -30,6 +30,9 @@
     X(CLOSED_ANSWER_TIMEOUT, "doipd_connections_closed_total", "cause", "answer_timeout")   \
     X(CLOSED_ANSWER_BROKEN, "doipd_connections_closed_total", "cause", "answer_broken")     \
     X(CLOSED_RESOURCES, "doipd_connections_closed_total", "cause", "resources")             \
+    X(CLOSED_CROWDED, "doipd_connections_closed_total", "cause", "crowded")                 \
+    X(CLOSED_ADDRESS, "doipd_connections_closed_total", "cause", "address")                 \
+    X(CLOSED_REQUESTS, "doipd_connections_closed_total", "cause", "requests")               \
     X(WORKERS_STARTED, "doipd_worker_starts_total", "", "")                                 \
     X(DEATHS_SIGNAL, "doipd_worker_deaths_total", "cause", "signal")                        \
     X(DEATHS_EXIT, "doipd_worker_deaths_total", "cause", "exit")                            \

@@ -217,6 +217,12 @@ scoreboard_places(const struct scoreboard *board, size_t worker)
     return used < board->places ? used : board->places;
 }
 
+atomic_uint *
+scoreboard_counted(const struct scoreboard *board, size_t worker, size_t index)
+{
+    return &place_at(board, worker, index)->counted;
+}
+
 enum score_phase
 scoreboard_phase(const struct scoreboard *board, size_t worker, size_t index)
 {

@@ -51,6 +51,7 @@ enum score_phase {
 struct score_connection {
     atomic_uint phase;
     unsigned next; /* of the free places; the worker's own */
+    atomic_uint counted; /* addresses.h's note; 0: none. Of a worker that died, the master's */
     _Atomic(int64_t) connected;
     _Atomic(int64_t) changed; /* the phase */
     _Atomic(uint64_t) requests;
@@ -130,6 +131,7 @@ void score_connection_count(struct score_connection *place, const char *client, 
 
 /* How many places of a worker to look at, what the connection in one is at, and all that is known of it (false: the place is free). */
 size_t scoreboard_places(const struct scoreboard *board, size_t worker);
+atomic_uint *scoreboard_counted(const struct scoreboard *board, size_t worker, size_t index);
 enum score_phase scoreboard_phase(const struct scoreboard *board, size_t worker, size_t index);
 bool scoreboard_connection(const struct scoreboard *board, size_t worker, size_t index, struct score_seen *seen);
 const char *score_phase_name(enum score_phase phase);

@@ -27,6 +27,7 @@ enum {
     SWEEP_MS = 1000,
     LAST_CALL_MS = 2000, /* before timeouts.shutdown ends it, a connection that is never quiet is closed between two requests */
     QUIET_MS = 2000, /* a connection that a draining worker may close: DOIP has no "connection: close" */
+    SAY_MS = 60000,
     ARENAS = 2,      /* of malloc: more cost memory, not time */
     TRIM = 4 * 1024 * 1024,
 };
@@ -45,6 +46,14 @@ void
 worker_wake(struct worker *worker)
 {
     eventfd_write(worker->wake, 1);
+}
+
+bool
+worker_may_say(_Atomic(int64_t) *said)
+{
+    int64_t now = clock_ms(), before = atomic_load(said);
+
+    return (before == 0 || now - before >= SAY_MS) && atomic_compare_exchange_strong(said, &before, now);
 }
 
 static _Noreturn void

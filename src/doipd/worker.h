@@ -58,6 +58,9 @@ struct worker {
     pthread_mutex_t lock; /* of the list below */
     struct connection *connections;
     atomic_int count;
+    _Atomic(int64_t) full_said; /* for worker_may_say(): that workers.connections is reached, */
+    _Atomic(int64_t) address_said; /* limits.connections_per_address, */
+    _Atomic(int64_t) accept_said;  /* or accepting fails */
 };
 
 /* Runs a worker to its end; never returns. */
@@ -65,5 +68,8 @@ _Noreturn void worker_main(const struct worker_setup *setup);
 
 /* Makes the control thread look again, from any thread. */
 void worker_wake(struct worker *worker);
+
+/* Whether what lasts is worth another line in the log: once a minute, for all threads together. *said is when it last was. */
+bool worker_may_say(_Atomic(int64_t) *said);
 
 #endif

@@ -51,3 +51,35 @@ doip_json_parse(const char *text, size_t length, char *reason, size_t size)
     }
     return value;
 }
+
+/* Past the end of a string that begins at `at`, a quote. */
+static const char *
+after_string(const char *at, const char *end)
+{
+    for (at++; at < end && *at != '"'; at++)
+        if (*at == '\\')
+            at++;
+    return at < end ? at + 1 : end;
+}
+
+unsigned
+doip_json_depth(const char *text, size_t length)
+{
+    const char *at = text, *end = text + length;
+    unsigned depth = 0, deepest = 0;
+
+    while (at < end) {
+        if (*at == '"') {
+            at = after_string(at, end);
+            continue;
+        }
+        if (*at == '[' || *at == '{')
+            depth++;
+        else if ((*at == ']' || *at == '}') && depth > 0)
+            depth--;
+        if (depth > deepest)
+            deepest = depth;
+        at++;
+    }
+    return deepest;
+}

@@ -104,8 +104,13 @@ parse(doip_message *message, const char *complaint)
     char reason[256];
     size_t length;
     const char *text = doip_reader_text(message->reader, &length);
-    json_t *value = text != NULL ? doip_json_parse(text, length, reason, sizeof reason) : NULL;
+    unsigned most = doip_reader_depth(message->reader);
+    json_t *value = NULL;
 
+    if (text != NULL && most > 0 && doip_json_depth(text, length) > most)
+        snprintf(reason, sizeof reason, "It is nested deeper than %u levels.", most);
+    else if (text != NULL)
+        value = doip_json_parse(text, length, reason, sizeof reason);
     if (value == NULL)
         fail(message, DOIP_E_CONTENT, "%s %s", complaint, text != NULL ? reason : "");
     return value;

@@ -38,6 +38,7 @@ struct doip_reader {
     size_t ahead_by; /* bytes after `at` that it has seen */
     uint64_t rate;
     int grace_ms;
+    unsigned depth; /* of JSON; 0: any */
     int64_t waited_before; /* the stream's waiting time when the message began */
     int error;
     char *reason;
@@ -391,6 +392,18 @@ doip_reader_set_rate(doip_reader *reader, uint64_t bytes_per_second, int grace_m
 {
     reader->rate = bytes_per_second;
     reader->grace_ms = grace_ms;
+}
+
+void
+doip_reader_set_depth(doip_reader *reader, unsigned levels)
+{
+    reader->depth = levels;
+}
+
+unsigned
+doip_reader_depth(const doip_reader *reader)
+{
+    return reader->depth;
 }
 
 int64_t

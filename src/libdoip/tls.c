@@ -316,6 +316,18 @@ doip_tls_handshake(doip_stream *stream)
     return stream->error;
 }
 
+/* Written below OpenSSL, which has no alert to send before it has a ClientHello. */
+int
+doip_tls_refuse(doip_stream *stream)
+{
+    static const unsigned char alert[] = {SSL3_RT_ALERT, 3, 1, 0, 2, SSL3_AL_FATAL, SSL_AD_ACCESS_DENIED};
+
+    if (send(stream->fd, alert, sizeof alert, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)sizeof alert)
+        return stream_fail(stream, DOIP_E_BROKEN, "%s", strerror(errno));
+    shutdown(stream->fd, SHUT_WR);
+    return 0;
+}
+
 SSL *
 doip_tls_ssl(const doip_stream *stream)
 {

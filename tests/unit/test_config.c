@@ -93,7 +93,8 @@ static const char *const full =
     "tls = { certificate = \"/c\"; key = \"k.pem\"; client_ca = \"\"; min_version = \"1.3\"; };\n"
     "workers = { processes = 3; threads = 2; connections = 70000; };\n"
     "timeouts = { handshake = 0; idle = 0x10; read = 1L; write = 2; handler = 3; shutdown = 4 }\n"
-    "limits = { json_segment = \"64K\"; unread = 8589934592; body_rate = 0; }\n"
+    "limits = { json_segment = \"64K\"; unread = 8589934592; body_rate = 0; json_depth = 100;"
+    "  connections_per_address = 50; requests_per_connection = 1000; }\n"
     "log = { level = \"debug\"; format = \"json\"; access = FALSE; }\n"
     "handler = {\n"
     "  store = { targets = ( \"20.500/*\", \"x\" ); options = { root = \"/r\"; size = 10; big = "
@@ -125,6 +126,9 @@ assert_full(const struct config *config)
     ck_assert_int_eq(config->timeouts.read, 1);
     ck_assert_uint_eq(config->limits.json_segment, 65536);
     ck_assert_uint_eq(config->limits.unread, UINT64_C(8589934592));
+    ck_assert_int_eq(config->limits.json_depth, 100);
+    ck_assert_int_eq(config->limits.connections_per_address, 50);
+    ck_assert_int_eq(config->limits.requests_per_connection, 1000);
     ck_assert_int_eq(config->log.level, LOG_LEVEL_DEBUG);
     ck_assert(config->log.json && !config->log.access);
 }

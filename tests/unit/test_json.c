@@ -410,6 +410,28 @@ END_TEST
 
 #define COUNT(table) (int)(sizeof(table) / sizeof *(table))
 
+static const struct {
+    const char *text;
+    unsigned depth;
+} depths[] = {
+    {"", 0},
+    {"5", 0},
+    {"{}", 1},
+    {"[[],[[]],{}]", 3},
+    {"{\"a\":[{\"b\":1}]}", 3},
+    {"\"[[[[\"", 0},
+    {"[\"\\\"[[[\", [\"]\"]]", 2},
+    {"[\"\\\\\",[1]]", 2},
+    {"]]]][", 1},
+    {"[\"[\\", 1},
+};
+
+START_TEST(test_depth)
+{
+    ck_assert_uint_eq(doip_json_depth(depths[_i].text, strlen(depths[_i].text)), depths[_i].depth);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -418,6 +440,7 @@ suite(void)
     TCase *write = tcase_create("write");
 
     tcase_add_loop_test(parse, refuses, 0, COUNT(refused));
+    tcase_add_loop_test(parse, test_depth, 0, (int)(sizeof depths / sizeof *depths));
     tcase_add_loop_test(parse, keeps, 0, COUNT(kept));
     tcase_add_test(parse, bounds_depth);
     tcase_add_test(parse, fits_the_reason);

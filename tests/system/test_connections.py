@@ -1,0 +1,214 @@
+"""How many connections there may be, how many requests on each, how deep their JSON; and the sockets' own settings."""
+
+import os
+import re
+import signal
+import socket
+import ssl
+import threading
+import time
+
+import doip
+from base import Case
+from daemon import SERVICE, until
+from doip import INVALID, head, message
+
+ECHO = "20.DOIP/Debug.Echo"
+
+
+class Connections(Case):
+    def fill(self, made, count, **more):
+        held = []
+        for _ in range(count):
+            held.append(made.connect(**more))
+            self.addCleanup(held[-1].close)
+            self.still_usable(held[-1])
+        return held
+
+    def test_the_longest_idle_makes_room(self):
+        made = self.make(settings={"workers": {"processes": 1, "threads": 4, "connections": 4}})
+        held = self.fill(made, 4)
+        time.sleep(1)
+        self.still_usable(held[0])  # now held[1] has been idle the longest
+        time.sleep(1.5)
+        self.still_usable(self.fill(made, 1)[0])
+        self.closed(held[1])
+        for index in (0, 2, 3):
+            self.still_usable(held[index])
+        self.assertEqual(len(re.findall(r"connections-full", made.log())), 1, "said once, not again and again")
+
+    def test_a_connection_at_work_is_never_closed_for_another(self):
+        made = self.make(settings={"workers": {"processes": 1, "threads": 2, "connections": 2}})
+        held = self.fill(made, 2)
+        for connection in held:
+            connection.send(head(ECHO, SERVICE, id="r")[:-2])  # inside a request
+        late = []
+        thread = threading.Thread(target=lambda: late.append(made.request(doip.HELLO)))
+        thread.start()
+        time.sleep(3)
+        self.assertEqual(late, [], "served although there was no room")
+        held[0].send(b"#\n#\n")
+        self.ok(held[0].response())
+        thread.join(20)
+        self.ok(late[0])  # held[0] fell idle, and made room
+        held[1].send(b"#\n#\n")
+        self.ok(held[1].response())
+
+
+class PerAddress(Case):
+    def make_limited(self, most, **more):
+        return self.make(settings=dict({"limits": {"connections_per_address": most}}, **more))
+
+    def connect_many(self, made, count, source="127.0.0.1"):
+        held = []
+        for _ in range(count):
+            held.append(made.connect(source=source))
+            self.addCleanup(held[-1].close)
+        for connection in held:
+            self.still_usable(connection)
+        return held
+
+    def refused(self, made, source="127.0.0.1"):
+        with self.assertRaises(ssl.SSLError) as caught:
+            made.connect(source=source)
+        self.assertIn("access denied", str(caught.exception).lower(), "the client is told why")
+
+    def test_one_too_many_is_told_so_over_all_workers(self):
+        made = self.make_limited(5)
+        self.free(made, 5)  # those that looked whether it is ready
+        held = self.connect_many(made, 5)
+        for _ in range(3):
+            self.refused(made)
+        self.still_usable(self.connect_many(made, 1, source="127.0.0.2")[0])
+        made.wait_log(r"127\.0\.0\.1:\d+: connection refused: limits.connections_per_address = 5 is reached")
+        held.pop().close()
+        self.free(made, 5)
+        self.refused(made)
+
+    def free(self, made, most):
+        """Waits until a connection gets in, and holds it where one less than `most` are held."""
+        def gets_in():
+            try:
+                connection = made.connect()
+            except (ssl.SSLError, OSError):
+                return False
+            self.addCleanup(connection.close)
+            return connection
+        connection = until(gets_in, "room for a connection", pause=0.2)
+        if most > 1 and not hasattr(self, "ready"):
+            self.ready = True
+            connection.close()
+            time.sleep(0.5)
+
+    def test_a_flood_is_cut_off_at_once(self):
+        made = self.make_limited(3)
+        self.free(made, 3)
+        self.connect_many(made, 3)
+        plain = [socket.create_connection((doip.HOST, made.port), 20) for _ in range(30)]
+        self.addCleanup(lambda: [each.close() for each in plain])
+        ends = {each.recv(100) for each in plain}
+        self.assertEqual(ends, {b"", b"\x15\x03\x01\x00\x02\x02\x31"})
+        until(lambda: self.open_at(made) <= 3 + 3 + 3, "the flood to be gone")
+
+    def open_at(self, made):
+        with open("/proc/net/tcp") as file:
+            port = f":{made.port:04X}"
+            return sum(1 for line in file if line.split()[1].endswith(port) and line.split()[3] == "01")
+
+    def test_a_killed_worker_takes_its_counts_along(self):
+        made = self.make_limited(4)
+        self.free(made, 4)
+        for _ in range(3):
+            held = self.connect_many(made, 4)
+            self.refused(made)
+            before = made.workers()
+            for pid in before:
+                os.kill(pid, signal.SIGKILL)
+            until(lambda: len(set(made.workers()) - set(before)) == len(before), "new workers")
+            for connection in held:
+                connection.close()
+            until(lambda: made.answers(), "an answer")
+            time.sleep(0.5)
+
+    def test_a_reload_keeps_count(self):
+        made = self.make_limited(4, timeouts={"shutdown": 20})
+        self.free(made, 4)
+        held = self.connect_many(made, 4)
+        before = set(made.workers())
+        made.send(signal.SIGHUP)
+        made.wait_log(r"reloaded: generation 2")
+        for connection in held:
+            self.still_usable(connection)
+        self.refused(made)
+        for connection in held:
+            connection.close()
+        made.wait_retired(before)
+        self.free(made, 1)
+
+
+class Requests(Case):
+    def test_a_connection_ends_in_order_after_its_last_request(self):
+        made = self.make(settings={"limits": {"requests_per_connection": 3}})
+        connection = made.connect()
+        self.addCleanup(connection.close)
+        for _ in range(3):
+            self.still_usable(connection)
+        self.closed(connection)
+
+    def test_answers_that_were_held_back_are_sent_before(self):
+        made = self.make(settings={"limits": {"requests_per_connection": 3}})
+        connection = made.connect()
+        self.addCleanup(connection.close)
+        connection.send(b"".join(message(doip.HELLO, SERVICE, id=str(i)) for i in range(6)))
+        self.assertEqual([connection.response().id for _ in range(3)], ["0", "1", "2"])
+        self.closed(connection)
+
+    def test_json_depth(self):
+        made = self.make(settings={"limits": {"json_depth": 10}})
+        with made.connect() as connection:
+            self.ok(connection.request(ECHO, SERVICE, input=eval("[" * 9 + "]" * 9)))
+            self.status(connection.request(ECHO, SERVICE, input=eval("[" * 10 + "]" * 10)), INVALID, "nested deeper than 10 levels")
+            self.status(connection.request(ECHO, SERVICE, [eval("[" * 11 + "]" * 11)]), INVALID, "nested deeper than 10 levels")
+            self.still_usable(connection)
+
+
+class Sockets(Case):
+    def test_several_addresses_of_both_families(self):
+        made = self.make(start=False)
+        made.change({"listen": [f"127.0.0.1:{made.port}", f"127.0.0.2:{made.port}", f"[::1]:{made.port}"]})
+        self.addCleanup(made.stop)
+        made.start()
+        for host in ("127.0.0.1", "127.0.0.2", "::1"):
+            try:
+                connection = made.connect(host=host)
+            except OSError:
+                if host == "::1" and "no IPv6" in made.log():
+                    continue
+                raise
+            with connection:
+                self.still_usable(connection)
+
+    def test_keepalive_watches_over_idle_connections(self):
+        made = self.make()
+        with made.connect() as connection:
+            self.still_usable(connection)
+            near = f":{made.port:04X}"
+            far = f":{connection.sock.getsockname()[1]:04X}"
+            with open("/proc/net/tcp") as file:
+                rows = [line.split() for line in file]
+            timers = [row[5] for row in rows if row[1].endswith(near) and row[2].endswith(far)]
+            self.assertEqual([timer[:2] for timer in timers], ["02"], "no keepalive timer runs")
+
+    def test_descriptors_are_enough_for_the_connections(self):
+        made = self.make(start=False, settings={"workers": {"connections": 3000}})
+        import resource
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+        try:
+            self.addCleanup(made.stop)
+            made.start()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        with open(f"/proc/{made.workers()[0]}/limits") as file:
+            found = re.search(r"Max open files\s+(\d+)", file.read())
+        self.assertTrue(int(found.group(1)) > 3000 or "descriptors-short" in made.log(), found.group(0))
