@@ -15,8 +15,11 @@
 
 #define EXIT_USAGE 2
 #define HASH_PASSWORD 256
+#define CHECK_CERTIFICATE 257
 
-static const struct option long_options[] = {{"hash-password", no_argument, NULL, HASH_PASSWORD}, {0}};
+static const struct option long_options[] = {{"hash-password", no_argument, NULL, HASH_PASSWORD},
+                                              {"check-certificate", no_argument, NULL, CHECK_CERTIFICATE},
+                                              {0}};
 
 void
 commandline_usage(FILE *file)
@@ -28,6 +31,8 @@ commandline_usage(FILE *file)
           "  -t            check the configuration, load the handlers, and exit\n"
           "  -T            print the effective configuration, with where it came from, and exit\n"
           "  -o KEY=VALUE  override a key, as in -o workers.threads=8\n"
+          "  --check-certificate\n"
+          "                show the certificates, how long they are good for, and exit\n"
           "  --hash-password\n"
           "                read a password, print its hash for `users`, and exit\n"
           "  -V            print the version and exit\n"
@@ -86,6 +91,9 @@ take_option(struct commandline *out, int option, char **argv)
     case HASH_PASSWORD:
         out->hash_password = true;
         return 0;
+    case CHECK_CERTIFICATE:
+        out->check_certificate = true;
+        return 0;
     case 'V':
         out->version = true;
         return 0;
@@ -97,7 +105,7 @@ take_option(struct commandline *out, int option, char **argv)
     case ':':
         return usage_error("-%c needs an argument", optopt);
     default:
-        if (optopt == 0 || optopt == HASH_PASSWORD)
+        if (optopt == 0 || optopt >= HASH_PASSWORD)
             return usage_error("%s is no option", argv[optind - 1]);
         return usage_error("-%c is no option", optopt);
     }

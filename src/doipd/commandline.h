@@ -14,6 +14,7 @@ struct commandline {
     bool foreground;        /* -f */
     bool test;              /* -t */
     bool print;             /* -T */
+    bool check_certificate; /* --check-certificate */
     bool hash_password;     /* --hash-password */
     bool version;           /* -V */
     bool help;              /* -h */

@@ -22,6 +22,13 @@ struct config_listen {
     socklen_t length;
 };
 
+struct config_certificate {
+    char *name;        /* for messages: "tls.certificates.[0]" */
+    char *where;       /* "file:line", or "-o" */
+    char *certificate; /* a file */
+    char *key;         /* a file; NULL: the same */
+};
+
 struct config_handler {
     char *name;  /* the section's name: the file's name without .so */
     char *where; /* "file:line" of the section's first mention, or "-o" */
@@ -57,6 +64,8 @@ struct config {
     struct {
         char *certificate;
         char *key;
+        struct config_certificate *certificates;
+        size_t certificate_count;
         char *client_ca;
         char *min_version;
     } tls;
@@ -114,6 +123,9 @@ struct config_source {
  */
 struct config *config_load(const struct config_source *source, char *reason, size_t size);
 void config_free(struct config **config);
+
+/* Where a key of the table was set: "file:line", "-o" or "default…". Borrowed. */
+const char *config_origin(const struct config *config, const char *key);
 
 /* Prints the effective configuration in libconfig's syntax, each line with where its value came from (-T). */
 void config_print(const struct config *config, FILE *file);

@@ -27,6 +27,7 @@ enum config_type {
     CONFIG_PATHS,  /* char **, absolute */
     CONFIG_ACCESS, /* char **, shell patterns for operations */
     CONFIG_USERS,  /* the list of users */
+    CONFIG_CERTIFICATES, /* the list of certificates */
 };
 
 struct config_key {
@@ -111,6 +112,11 @@ bool config_users_set(struct config_reader *reader, const config_setting_t *sett
 bool config_users_read_files(struct config *config, char *reason, size_t size);
 /* Prints the users of the configuration itself, without their password hashes. */
 void config_users_print(const struct config *config, FILE *file);
+
+/* The key `tls.certificates`. */
+bool config_certificates_set(struct config_reader *reader, const config_setting_t *setting);
+void config_certificates_print(const struct config *config, FILE *file);
+void config_certificates_free(struct config *config);
 
 /* Reads a list of "address:port". */
 bool config_listen_set(struct config_reader *reader, const config_setting_t *setting);

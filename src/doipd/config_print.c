@@ -84,6 +84,9 @@ config_value_print(const struct config *config, const struct config_key *key, FI
     case CONFIG_USERS:
         config_users_print(config, file);
         break;
+    case CONFIG_CERTIFICATES:
+        config_certificates_print(config, file);
+        break;
     }
 }
 

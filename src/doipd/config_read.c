@@ -205,6 +205,7 @@ override_key(struct config_reader *reader, const struct config_key *key, const c
     case CONFIG_ACCESS:
         return config_value_set(reader, key, list_value(tree, value));
     case CONFIG_USERS:
+    case CONFIG_CERTIFICATES:
     case CONFIG_INT:
     case CONFIG_BOOL:
     case CONFIG_SIZE:

@@ -23,6 +23,12 @@ origin(const struct config *config, const char *name)
     return &config->origins[config_key_find(name) - config_keys];
 }
 
+const char *
+config_origin(const struct config *config, const char *key)
+{
+    return *origin(config, key);
+}
+
 bool
 config_is_set(const struct config *config, const char *key)
 {

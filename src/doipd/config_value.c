@@ -368,6 +368,14 @@ set_size(struct config_reader *reader, const struct config_key *key,
 }
 
 static bool
+set_certificates(struct config_reader *reader, const struct config_key *key,
+                 const config_setting_t *setting)
+{
+    (void)key;
+    return config_certificates_set(reader, setting);
+}
+
+static bool
 set_users(struct config_reader *reader, const struct config_key *key,
           const config_setting_t *setting)
 {
@@ -396,6 +404,7 @@ config_value_set(struct config_reader *reader, const struct config_key *key,
         [CONFIG_SWITCH] = set_switch, [CONFIG_INT] = set_int,       [CONFIG_BOOL] = set_bool,
         [CONFIG_SIZE] = set_size,     [CONFIG_LISTEN] = set_listen, [CONFIG_PATHS] = config_list_set,
         [CONFIG_ACCESS] = config_list_set, [CONFIG_USERS] = set_users,
+        [CONFIG_CERTIFICATES] = set_certificates,
     };
 
     if (!set[key->type](reader, key, setting))
@@ -415,4 +424,6 @@ config_value_free(struct config *config, const struct config_key *key)
         config_strings_free(member(config, key));
     else if (key->type == CONFIG_USERS)
         users_free(&config->users);
+    else if (key->type == CONFIG_CERTIFICATES)
+        config_certificates_free(config);
 }

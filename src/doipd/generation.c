@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "certificate_watch.h"
 #include "clock.h"
 #include "generation.h"
 #include "identity.h"
@@ -38,6 +39,7 @@ build(struct generation *generation, const struct generation *previous, char *re
         !listener_set_open(&generation->listeners, config, previous != NULL ? &previous->listeners : NULL, reason,
                            size))
         return false;
+    generation->stamp = certificate_watch_stamp(config);
     generation->tls = identity_context(config, true, reason, size);
     if (generation->tls == NULL)
         return false;

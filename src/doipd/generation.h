@@ -47,6 +47,7 @@ struct generation {
     struct config *config;
     struct account account;
     bool started_by_root;
+    uint64_t stamp; /* of the certificates' files, as they were before they were read */
     SSL_CTX *tls;
     json_t *service;
     struct listener_set listeners;

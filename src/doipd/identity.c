@@ -2,11 +2,8 @@
  * The service's certificate and key: see identity.h. Runs in the master, with its privileges.
  */
 #include <errno.h>
-#include <limits.h>
-#include <netdb.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,171 +12,189 @@
 #include <doip/tls.h>
 
 #include "identity.h"
-#include "log.h"
-#include "private_files.h"
+#include "kept_certificate.h"
 #include "tickets.h"
 
-enum { NAMES_MOST = 64 };
-
-/* ------------------------------------------------------------------ the self-made certificate */
-
-static void
-listen_name(const struct config_listen *listen_on, char *name, size_t size)
-{
-    if (getnameinfo((const struct sockaddr *)&listen_on->address, listen_on->length, name, (socklen_t)size,
-                    NULL, 0, NI_NUMERICHOST) != 0)
-        name[0] = '\0';
-}
-
-/* localhost, the host's name, the listen addresses, the announced one (protocol section 1). */
-static bool
-make_pair(const struct config *config, EVP_PKEY **key, X509 **certificate, char *reason, size_t size)
-{
-    char host[HOST_NAME_MAX + 1] = "", listens[NAMES_MOST][NI_MAXHOST];
-    const char *names[NAMES_MOST + 5];
-    size_t count = 0;
-
-    gethostname(host, sizeof host - 1);
-    names[count++] = "localhost";
-    if (host[0] != '\0')
-        names[count++] = host;
-    for (size_t i = 0; i < config->listen_count && i < NAMES_MOST; i++) {
-        listen_name(&config->listen[i], listens[i], sizeof listens[i]);
-        if (listens[i][0] != '\0')
-            names[count++] = listens[i];
-    }
-    names[count++] = config->service.address;
-    names[count] = NULL;
-    return doip_certificate_make(config->service.id, names, key, certificate, reason, size);
-}
-
-static bool
-write_pem(BIO *bio, EVP_PKEY *key, X509 *certificate)
-{
-    return PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1 &&
-           PEM_write_bio_X509(bio, certificate) == 1;
-}
-
-/* Key and certificate in one file: they can't fall apart. */
-static bool
-store_pair(const struct config *config, EVP_PKEY *key, X509 *certificate, char *reason, size_t size)
-{
-    BIO *bio = BIO_new(BIO_s_secmem());
-    char *text = NULL;
-    bool done = false;
-
-    if (bio != NULL && write_pem(bio, key, certificate)) {
-        long length = BIO_get_mem_data(bio, &text);
-        done = private_file_write(config->state_directory, "tls", "service.pem", text, (size_t)length, reason, size);
-    } else {
-        snprintf(reason, size, "can't write the certificate: %s", doip_tls_error());
-    }
-    BIO_free(bio);
-    return done;
-}
-
-static bool
-parse_pair(const char *text, size_t length, EVP_PKEY **key, X509 **certificate)
-{
-    BIO *bio = BIO_new_mem_buf(text, (int)length);
-
-    if (bio != NULL) {
-        *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
-        *certificate = *key != NULL ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
-    }
-    BIO_free(bio);
-    return *certificate != NULL;
-}
-
-static bool
-kept_pair(const struct config *config, bool may_make, EVP_PKEY **key, X509 **certificate, char *reason, size_t size)
-{
-    char *text = NULL;
-    size_t length = 0;
-    int found = private_file_read(config->state_directory, "tls", "service.pem", &text, &length, reason, size);
-
-    if (found < 0)
-        return false;
-    if (found > 0) {
-        bool good = parse_pair(text, length, key, certificate);
-        OPENSSL_cleanse(text, length);
-        free(text);
-        if (!good)
-            snprintf(reason, size, "%s/tls/service.pem: %s; remove it to have a new one made",
-                     config->state_directory, doip_tls_error());
-        return good;
-    }
-    if (!make_pair(config, key, certificate, reason, size))
-        return false;
-    if (may_make && !store_pair(config, *key, *certificate, reason, size))
-        return false;
-    if (may_make)
-        log_notice(CERTIFICATE_MADE, "made a self-signed certificate for %s in %s/tls/service.pem", config->service.id,
-                   config->state_directory);
-    return true;
-}
-
-static void
-check_name(const struct config *config, const X509 *certificate)
-{
-    char *name = doip_certificate_identity(certificate);
-
-    if (name == NULL || strcmp(name, config->service.id) != 0)
-        log_warning(CERTIFICATE_NAME, "the kept certificate names %s, the service is %s: remove %s/tls/service.pem to have a new one made",
-                    name != NULL ? name : "nobody", config->service.id, config->state_directory);
-    free(name);
-}
-
-static bool
-use_kept(SSL_CTX *context, const struct config *config, bool may_make, char *reason, size_t size)
-{
-    EVP_PKEY *key = NULL;
-    X509 *certificate = NULL;
-    bool done = kept_pair(config, may_make, &key, &certificate, reason, size);
-
-    if (done) {
-        check_name(config, certificate);
-        done = SSL_CTX_use_certificate(context, certificate) == 1 && SSL_CTX_use_PrivateKey(context, key) == 1;
-        if (!done)
-            snprintf(reason, size, "%s/tls/service.pem: %s", config->state_directory, doip_tls_error());
-    }
-    EVP_PKEY_free(key);
-    X509_free(certificate);
-    return done;
-}
+enum { WHERE = 4600 };
 
 /* ------------------------------------------------------------------ configured files */
 
-/* A file that can't be opened is told in errno's words, not OpenSSL's. */
 static bool
-readable(const char *key_name, const char *path, char *reason, size_t size)
+take_files(struct pair_set *set, const struct pair_files *files, char *reason, size_t size)
 {
-    if (access(path, R_OK) == 0)
-        return true;
-    snprintf(reason, size, "tls.%s: can't read %s: %s", key_name, path, strerror(errno));
-    return false;
+    struct pair *pair = pair_set_add(set);
+
+    if (pair == NULL)
+        snprintf(reason, size, "out of memory");
+    return pair != NULL && pair_read(pair, files, reason, size);
 }
 
 static bool
-use_files(SSL_CTX *context, const struct config *config, char *reason, size_t size)
+take_first(struct pair_set *set, const struct config *config, char *reason, size_t size)
 {
-    const char *certificate = config->tls.certificate;
-    const char *key = config->tls.key[0] != '\0' ? config->tls.key : certificate;
+    bool one_file = config->tls.key[0] == '\0';
+    char certificate_says[WHERE], key_says[WHERE];
 
-    if (!readable("certificate", certificate, reason, size) || !readable("key", key, reason, size))
+    snprintf(certificate_says, sizeof certificate_says, "%s: tls.certificate", config_origin(config, "tls.certificate"));
+    snprintf(key_says, sizeof key_says, "%s: tls.key", config_origin(config, one_file ? "tls.certificate" : "tls.key"));
+    return take_files(set,
+                      &(struct pair_files){.certificate = config->tls.certificate,
+                                           .key = one_file ? config->tls.certificate : config->tls.key,
+                                           .certificate_says = certificate_says,
+                                           .key_says = key_says},
+                      reason, size);
+}
+
+static bool
+take_listed(struct pair_set *set, const struct config_certificate *one, char *reason, size_t size)
+{
+    char says[WHERE];
+
+    snprintf(says, sizeof says, "%s: %s", one->where, one->name);
+    return take_files(set,
+                      &(struct pair_files){.certificate = one->certificate,
+                                           .key = one->key != NULL ? one->key : one->certificate,
+                                           .certificate_says = says,
+                                           .key_says = says},
+                      reason, size);
+}
+
+static bool
+take_configured(struct pair_set *set, const struct config *config, char *reason, size_t size)
+{
+    if (config->tls.certificate[0] != '\0' && !take_first(set, config, reason, size))
         return false;
-    if (SSL_CTX_use_certificate_chain_file(context, certificate) != 1) {
-        snprintf(reason, size, "tls.certificate: %s holds no usable certificate in PEM: %s", certificate,
-                 doip_tls_error());
-        return false;
-    }
-    if (SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(context) != 1) {
-        snprintf(reason, size, "tls.key: %s does not hold the key of the certificate in %s: %s", key, certificate,
-                 doip_tls_error());
-        return false;
+    for (size_t i = 0; i < config->tls.certificate_count; i++)
+        if (!take_listed(set, &config->tls.certificates[i], reason, size))
+            return false;
+    return true;
+}
+
+static bool
+is_configured(const struct config *config)
+{
+    return config->tls.certificate[0] != '\0' || config->tls.certificate_count > 0;
+}
+
+/* ------------------------------------------------------------------ which one a client is shown */
+
+/* Of each kind of key, a context (or a connection) has the one that came last: so from the last to the first. */
+static bool
+use_all(SSL_CTX *context, const struct pair_set *set, char *reason, size_t size)
+{
+    for (size_t i = set->count; i-- > 0;) {
+        const struct pair *pair = &set->items[i];
+
+        if (SSL_CTX_use_cert_and_key(context, pair->certificate, pair->key, pair->chain, 1) != 1) {
+            snprintf(reason, size, "%s can't be used for TLS: %s", pair->file, doip_tls_error());
+            return false;
+        }
     }
     return true;
 }
+
+static bool
+is_for(const struct pair *pair, const char *name)
+{
+    return X509_check_host(pair->certificate, name, 0, 0, NULL) == 1;
+}
+
+/* OpenSSL's callback before it chooses by the client's algorithms: a client that names a host chooses among that host's certificates, all
+ * others among the first of each kind. A worker's threads. */
+static int
+choose(SSL *ssl, void *context)
+{
+    const struct pair_set *set = context;
+    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    bool any = false;
+
+    for (size_t i = set->count; name != NULL && i-- > 0;) {
+        const struct pair *pair = &set->items[i];
+
+        if (!is_for(pair, name))
+            continue;
+        if (!any)
+            SSL_certs_clear(ssl);
+        any = true;
+        if (SSL_use_cert_and_key(ssl, pair->certificate, pair->key, pair->chain, 1) != 1)
+            return 0;
+    }
+    return 1;
+}
+
+static void
+free_attached(void *parent, void *set, CRYPTO_EX_DATA *data, int index, long argument, void *pointer)
+{
+    struct pair_set *gone = set;
+
+    (void)parent;
+    (void)data;
+    (void)index;
+    (void)argument;
+    (void)pointer;
+    pair_set_free(&gone);
+}
+
+static int
+place(void)
+{
+    static int index = -1;
+
+    if (index < 0)
+        index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, free_attached);
+    return index;
+}
+
+/* The context owns the set from here on, also where this fails. */
+static bool
+attach(SSL_CTX *context, struct pair_set *set, char *reason, size_t size)
+{
+    if (SSL_CTX_set_ex_data(context, place(), set) != 1) {
+        pair_set_free(&set);
+        snprintf(reason, size, "out of memory");
+        return false;
+    }
+    if (set->count > 1)
+        SSL_CTX_set_cert_cb(context, choose, set);
+    return use_all(context, set, reason, size);
+}
+
+static bool
+use_certificates(SSL_CTX *context, const struct config *config, bool may_make, char *reason, size_t size)
+{
+    struct pair_set *set = calloc(1, sizeof *set);
+    bool done;
+
+    if (set == NULL) {
+        snprintf(reason, size, "out of memory");
+        return false;
+    }
+    done = is_configured(config) ? take_configured(set, config, reason, size)
+                                 : kept_certificate_take(set, config, may_make, reason, size);
+    if (!done)
+        pair_set_free(&set);
+    return done && attach(context, set, reason, size);
+}
+
+const struct pair_set *
+identity_pairs(const SSL_CTX *context)
+{
+    return SSL_CTX_get_ex_data(context, place());
+}
+
+const struct pair *
+identity_first_to_end(const SSL_CTX *context)
+{
+    const struct pair_set *set = identity_pairs(context);
+    const struct pair *first = &set->items[0];
+
+    for (size_t i = 1; i < set->count; i++)
+        if (pair_end(&set->items[i]) < pair_end(first))
+            first = &set->items[i];
+    return first;
+}
+
+/* ------------------------------------------------------------------ clients' certificates */
 
 /* Clients may present a certificate of any kind; whether its name is proven is asked when the handshake is done. */
 static int
@@ -232,10 +247,14 @@ use_client_ca(SSL_CTX *context, const struct config *config, char *reason, size_
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, accept_any);
     if (file[0] == '\0')
         return true;
-    if (!readable("client_ca", file, reason, size))
+    if (access(file, R_OK) < 0) {
+        snprintf(reason, size, "%s: tls.client_ca: can't read %s: %s", config_origin(config, "tls.client_ca"), file,
+                 strerror(errno));
         return false;
+    }
     if (SSL_CTX_load_verify_file(context, file) != 1) {
-        snprintf(reason, size, "tls.client_ca: %s holds no usable certificate in PEM: %s", file, doip_tls_error());
+        snprintf(reason, size, "%s: tls.client_ca: %s holds no usable certificate in PEM: %s",
+                 config_origin(config, "tls.client_ca"), file, doip_tls_error());
         return false;
     }
     /* The names tell clients which certificate to show: those who are known by their key would show none. */
@@ -257,10 +276,8 @@ identity_context(const struct config *config, bool may_make, char *reason, size_
     done = doip_tls_prepare(context, config->tls.min_version);
     if (!done)
         snprintf(reason, size, "tls.min_version: %s is not \"1.2\" or \"1.3\"", config->tls.min_version);
-    else if (config->tls.certificate[0] != '\0')
-        done = use_files(context, config, reason, size);
     else
-        done = use_kept(context, config, may_make, reason, size);
+        done = use_certificates(context, config, may_make, reason, size);
     tickets_install(context);
     if (!done || !use_client_ca(context, config, reason, size)) {
         SSL_CTX_free(context);

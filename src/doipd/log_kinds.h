@@ -24,6 +24,9 @@
     X(ADDRESS_UNUSABLE, 0x0204, "address-unusable")       \
     X(CERTIFICATE_MADE, 0x0301, "certificate-made")       \
     X(CERTIFICATE_NAME, 0x0302, "certificate-name")       \
+    X(CERTIFICATE_RENEWED, 0x0304, "certificate-renewed") \
+    X(CERTIFICATE_KEPT, 0x0305, "certificate-kept")       \
+    X(CERTIFICATE_ENDS, 0x0306, "certificate-ends")       \
     X(TICKET_KEYS_KEPT, 0x0303, "ticket-keys-kept")       \
     X(WORKER_READY, 0x0401, "worker-ready")               \
     X(WORKER_START_FAILED, 0x0402, "worker-start-failed") \

@@ -9,6 +9,7 @@
 
 #include "background.h"
 #include "check.h"
+#include "check_certificate.h"
 #include "commandline.h"
 #include "hash_password.h"
 #include "log.h"
@@ -84,6 +85,8 @@ run(const struct commandline *commandline)
     }
     if (commandline->hash_password)
         return hash_password_run();
+    if (commandline->check_certificate)
+        return check_certificate_run(&source);
     if (commandline->print)
         return print_configuration(&source);
     if (commandline->test)

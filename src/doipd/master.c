@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "addresses.h"
+#include "certificate_watch.h"
 #include "clock.h"
 #include "commands.h"
 #include "generation.h"
@@ -49,6 +50,7 @@ struct master {
     int64_t started_ms;
     struct rate rate;
     struct watch watch;
+    struct certificate_watch certificates;
 };
 
 /* ------------------------------------------------------------------ generations come and go */
@@ -365,6 +367,8 @@ time_left(const struct master *master, int64_t now)
         sooner(&due, control_due(master->control));
     sooner(&due, rate_due(&master->rate));
     sooner(&due, master->watch.due);
+    if (master->serving != NULL && master->coming == NULL)
+        sooner(&due, master->certificates.look_at);
     return due > now ? (int)(due - now) : 0;
 }
 
@@ -409,6 +413,8 @@ keep_time(struct master *master)
     look_at_rate(master, now);
     if (watch_look(&master->watch, master->serving, now))
         notify_alive();
+    if (master->serving != NULL && master->coming == NULL && certificate_watch_look(&master->certificates, master->serving, now))
+        master->reload_wanted = true;
     if (now >= master->turn_tickets_at) {
         if (!tickets_turn())
             log_error(TICKET_KEYS_KEPT, "no random bytes for new TLS ticket keys: the old ones go on");

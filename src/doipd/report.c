@@ -6,9 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <openssl/x509.h>
-
 #include "clock.h"
+#include "identity.h"
 #include "log.h"
 #include "log_line.h"
 #include "metrics_text.h"
@@ -99,33 +98,39 @@ report_state_name(enum child_state state)
 
 /* ------------------------------------------------------------------ status */
 
-static bool
-not_after(const struct generation *generation, time_t *at)
-{
-    const X509 *certificate = SSL_CTX_get0_certificate(generation->tls);
-    struct tm end;
-
-    if (certificate == NULL || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) != 1)
-        return false;
-    *at = timegm(&end);
-    return true;
-}
-
 int
 report_days_left(const struct generation *generation)
 {
-    time_t end;
-
-    return not_after(generation, &end) ? (int)((end - time(NULL)) / 86400) : 0;
+    return days_until(pair_end(identity_first_to_end(generation->tls)));
 }
 
 static json_t *
+pair_report(const struct pair *pair)
+{
+    char key[64], names[512];
+
+    pair_key_text(pair, key, sizeof key);
+    pair_names_text(pair, names, sizeof names);
+    return json_pack("{s:o, s:s, s:o, s:o, s:i}", "file", report_text(pair->file), "key", key, "names", report_text(names),
+                     "not_after", time_text(pair_end(pair)), "days_left", days_until(pair_end(pair)));
+}
+
+static json_t *
+certificates_report(const struct generation *generation)
+{
+    const struct pair_set *set = identity_pairs(generation->tls);
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < set->count; i++)
+        json_array_append_new(list, pair_report(&set->items[i]));
+    return list;
+}
+
+/* Of the one that ends first. */
+static json_t *
 certificate_report(const struct generation *generation)
 {
-    time_t end = 0;
-
-    not_after(generation, &end);
-    return json_pack("{s:o, s:i}", "not_after", time_text(end), "days_left",
+    return json_pack("{s:o, s:i}", "not_after", time_text(pair_end(identity_first_to_end(generation->tls))), "days_left",
                      report_days_left(generation));
 }
 
@@ -178,7 +183,7 @@ report_status(const struct report_source *source)
     deaths = sum.counters[METRICS_DEATHS_SIGNAL] + sum.counters[METRICS_DEATHS_EXIT];
     return json_pack(
         "{s:s, s:i, s:s, s:o, s:I, s:i, s:s, s:s, s:o, s:o, s:{s:I, s:f}, s:{s:I, s:I, s:I, s:I}, "
-        "s:o, s:s}",
+        "s:o, s:o, s:s}",
         "version", DOIP_VERSION, "pid", (int)getpid(), "state", service_state(source), "started",
         time_text(source->started), "uptime", report_seconds(source->started_ms, now), "generation",
         (int)now_serves->number, "service", now_serves->config->service.id, "name",
@@ -187,7 +192,7 @@ report_status(const struct report_source *source)
         "per_second", rate_per_second(&source->rate, now, metrics_requests(&sum)), "workers",
         "serving", (json_int_t)states[CHILD_READY], "starting", (json_int_t)states[CHILD_STARTING],
         "retiring", (json_int_t)states[CHILD_RETIRING], "died", (json_int_t)deaths, "certificate",
-        certificate_report(now_serves), "log_level", log_level_name(now_serves->config->log.level));
+        certificate_report(now_serves), "certificates", certificates_report(now_serves), "log_level", log_level_name(now_serves->config->log.level));
 }
 
 /* ------------------------------------------------------------------ metrics */
@@ -223,7 +228,6 @@ report_metrics(const struct report_source *source, FILE *file)
 {
     const struct generation *generation = report_speaker(source);
     struct metrics_sum sum;
-    time_t end = 0;
 
     metrics_family(file, "doipd_info", "gauge", "The doipd that runs.");
     metrics_sample(file, "doipd_info", "version", DOIP_VERSION, 1);
@@ -234,9 +238,9 @@ report_metrics(const struct report_source *source, FILE *file)
     gauge(file, "doipd_generation",
           "The generation that serves: 1, and one more with each reload that was tried.",
           generation->number);
-    if (not_after(generation, &end))
-        gauge(file, "doipd_certificate_not_after_seconds",
-              "When the certificate ends, in seconds since 1970.", (double)end);
+    gauge(file, "doipd_certificate_not_after_seconds",
+          "When the certificate that ends first does so, in seconds since 1970.",
+          (double)pair_end(identity_first_to_end(generation->tls)));
     print_groups(source, file);
     metrics_add_up(&sum);
     metrics_print(file, &sum);

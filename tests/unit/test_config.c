@@ -90,7 +90,8 @@ static const char *const full =
     "listen = [ \"0.0.0.0:9001\", \"[::]:9001\" ];\n"
     "user = \"root\"; state_directory = \"/s\"; pid_file = \"run/p\"; handlers_directory = "
     "\"/h\";\n"
-    "tls = { certificate = \"/c\"; key = \"k.pem\"; client_ca = \"\"; min_version = \"1.3\"; };\n"
+    "tls = { certificate = \"/c\"; key = \"k.pem\"; client_ca = \"\"; min_version = \"1.3\";\n"
+    "  certificates = ( { certificate = \"/d\"; key = \"d.key\" }, { certificate = \"e.pem\" } ); };\n"
     "workers = { processes = 3; threads = 2; connections = 70000; };\n"
     "timeouts = { handshake = 0; idle = 0x10; read = 1L; write = 2; handler = 3; shutdown = 4 }\n"
     "limits = { json_segment = \"64K\"; unread = 8589934592; body_rate = 0; json_depth = 100;"
@@ -121,6 +122,11 @@ assert_full(const struct config *config)
     snprintf(path, sizeof(path), "%s/k.pem", directory);
     ck_assert_str_eq(config->tls.key, path);
     ck_assert_str_eq(config->tls.min_version, "1.3");
+    ck_assert_uint_eq(config->tls.certificate_count, 2);
+    ck_assert_str_eq(config->tls.certificates[0].certificate, "/d");
+    ck_assert_ptr_null(config->tls.certificates[1].key);
+    snprintf(path, sizeof(path), "%s/d.key", directory);
+    ck_assert_str_eq(config->tls.certificates[0].key, path);
     ck_assert_int_eq(config->workers.processes, 3);
     ck_assert_int_eq(config->timeouts.idle, 16);
     ck_assert_int_eq(config->timeouts.read, 1);

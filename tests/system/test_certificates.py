@@ -1,0 +1,186 @@
+"""The service's certificates: which one a client is shown, which are refused, and how renewed ones come into force."""
+
+import os
+import re
+import shutil
+import subprocess
+
+import doip
+from base import Case, certificate_text
+from daemon import until
+
+EC = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")
+RSA = ("-newkey", "rsa:2048")
+
+
+def openssl(*arguments, **more):
+    return subprocess.run(["openssl", *arguments], check=True, capture_output=True, text=True, **more).stdout
+
+
+def issue(made, name, subject="/CN=test", kind=EC, days=90, names=()):
+    """Makes NAME.pem and NAME.key: their paths."""
+    certificate, key = made.path(name + ".pem"), made.path(name + ".key")
+    more = ("-addext", "subjectAltName=" + ",".join(f"DNS:{each}" for each in names)) if names else ()
+    openssl("req", "-x509", *kind, "-nodes", "-days", str(max(days, 1)), "-subj", subject, *more, "-keyout", key, "-out", certificate)
+    if days < 0:
+        openssl("x509", "-in", certificate, "-signkey", key, "-days", str(days), "-out", certificate)
+    return certificate, key
+
+
+def tls_settings(pair):
+    return {"tls": {"certificate": pair[0], "key": pair[1]}}
+
+
+class Choice(Case):
+    def shown(self, made, *options):
+        """The subject of the certificate that s_client is shown."""
+        run = subprocess.run(["openssl", "s_client", "-connect", f"{doip.HOST}:{made.port}", *options], input="",
+                             capture_output=True, text=True, timeout=30)
+        return re.search(r"subject=(.*)", run.stdout).group(1).replace(" ", "")
+
+    def test_by_name_and_by_what_the_client_can_verify(self):
+        made = self.make(start=False)
+        first = issue(made, "first", "/CN=first", EC)
+        listed = [issue(made, "rsa", "/CN=first-rsa", RSA), issue(made, "a", "/CN=a-ec", EC, names=["a.test", "aa.test"]),
+                  issue(made, "ar", "/CN=a-rsa", RSA, names=["a.test"]), issue(made, "b", "/CN=b-ec", EC, names=["*.b.test"])]
+        made.change({"tls": {"certificate": first[0], "key": first[1],
+                             "certificates": [{"certificate": certificate, "key": key} for certificate, key in listed]}})
+        self.addCleanup(made.stop)
+        made.start()
+        rsa, ec = ("-sigalgs", "RSA-PSS+SHA256:RSA+SHA256"), ("-sigalgs", "ECDSA+SHA256")
+        for options, wanted in (((), "first"), (("-noservername", *ec), "first"), (("-noservername", *rsa), "first-rsa"),
+                                (("-servername", "a.test", *ec), "a-ec"), (("-servername", "a.test", *rsa), "a-rsa"),
+                                (("-servername", "A.TEST", *ec), "a-ec"), (("-servername", "aa.test", *ec), "a-ec"),
+                                (("-servername", "x.b.test", *ec), "b-ec"), (("-servername", "b.test", *ec), "first"),
+                                (("-servername", "x.y.b.test", *ec), "first"), (("-servername", "unknown.test", *rsa), "first-rsa")):
+            for version in ("-tls1_2", "-tls1_3"):
+                with self.subTest(options=options, version=version):
+                    self.assertEqual(self.shown(made, version, *options), "CN=" + wanted)
+        key = made.request(doip.HELLO).output["attributes"]["publicKey"]
+        self.assertEqual(key["kty"], "EC", "Hello shows the key of the first one")
+        self.assertIn("certificates =", made.run("-T").stdout)
+
+    def test_the_list_alone_is_enough(self):
+        made = self.make(start=False)
+        pair = issue(made, "only", "/CN=only", RSA)
+        made.change({"tls": {"certificates": [{"certificate": pair[0], "key": pair[1]}]}})
+        self.addCleanup(made.stop)
+        made.start()
+        self.assertIn("only", certificate_text(made, "-subject"))
+        self.assertFalse(os.path.exists(os.path.join(made.state, "tls")), "a certificate was made that nobody needs")
+
+
+class Refused(Case):
+    """Each with the place in the configuration, and with what to do."""
+
+    def refused(self, made, pair, *words):
+        made.change(tls_settings(pair))
+        for log in (self.start_error(made, *words), made.run("-t").stderr, made.run("--check-certificate").stderr):
+            self.assertRegex(log, re.escape(made.conf) + r":\d+: tls\.(certificate|key): ")
+            for word in words:
+                self.assertIn(word, log)
+        self.assertEqual(made.run("--check-certificate").returncode, 1)
+
+    def test_what_can_not_be_used(self):
+        made = self.make(start=False)
+        good, other, expired = issue(made, "good"), issue(made, "other"), issue(made, "expired", days=-1)
+        self.refused(made, (good[0], other[1]), "does not hold the key of the certificate in", "other.key")
+        self.refused(made, expired, "has expired, on 20", "renew it")
+        os.chmod(good[1], 0o644)
+        self.refused(made, good, "everybody can read", "chmod 600")
+        os.chmod(good[1], 0o640)
+        openssl("pkey", "-in", other[1], "-aes256", "-passout", "pass:x", "-out", made.path("locked.key"))
+        self.refused(made, (other[0], made.path("locked.key")), "is encrypted")
+        made.change(tls_settings(good))
+        self.assertEqual(made.run("-t").returncode, 0)
+
+    def test_in_the_list(self):
+        made = self.make(start=False)
+        good, other = issue(made, "good"), issue(made, "other")
+        for listed, words in (([{"certificate": good[0], "key": other[1]}], ["tls.certificates.[0]", "does not hold the key"]),
+                              ([{"certificate": good[0]}], ["tls.certificates.[0]", "no usable key"]),
+                              ([{"key": good[1]}], ["tls.certificates.[0]", "has no certificate"]),
+                              ([{"file": good[1]}], ["tls.certificates.[0].file", "there is no such key"]),
+                              (["x"], ["tls.certificates.[0]", "must be a group"])):
+            made.settings["tls"] = {"certificates": listed}
+            made.write()
+            self.start_error(made, *words, made.conf + ":")
+
+
+class Renewal(Case):
+    def start_with(self, pair, **settings):
+        made = self.daemon
+        made.change(dict(tls_settings(pair), **settings))
+        self.addCleanup(made.stop)
+        return made.start()
+
+    def test_replaced_files_come_into_force_by_themselves(self):
+        made = self.make(start=False)
+        self.start_with(issue(made, "now", "/CN=before"))
+        self.assertIn("before", certificate_text(made, "-subject"))
+        fresh = issue(made, "fresh", "/CN=after")
+        with self.subTest("half of it"):
+            os.rename(fresh[0], made.path("now.pem"))
+            made.wait_log(r"certificate's files have changed.*can't be used as they are.*does not hold the key.*certificate-kept")
+            self.assertIn("before", certificate_text(made, "-subject"))
+        with self.subTest("the rest"):
+            os.rename(fresh[1], made.path("now.key"))
+            until(lambda: "after" in certificate_text(made, "-subject"), "the new certificate")
+        self.assertEqual(len(re.findall("certificate-kept", made.log())), 1, "said once")
+        made.wait_log("generation 2 serves")
+        self.assertNotIn("generation 3", made.log())
+
+    def test_an_unchanged_certificate_reloads_nothing(self):
+        made = self.make(start=False)
+        pair = issue(made, "now")
+        self.start_with(pair)
+        before = made.workers()
+        subprocess.run(["sleep", "7"], check=True)
+        self.assertEqual(made.workers(), before)
+
+    def test_the_end_is_announced(self):
+        for days, words in ((400, None), (20, r"ends in (19|20) days"), (3, r"ends in [23] days")):
+            with self.subTest(days):
+                made = self.make(start=False)
+                self.start_with(issue(made, "soon", days=days))
+                if words:
+                    made.wait_log(words + r": renew it \[certificate-ends\]")
+                else:
+                    subprocess.run(["sleep", "4"], check=True)
+                    self.assertNotIn("certificate-ends", made.log())
+                made.stop()
+
+    def test_the_self_made_one_is_renewed_and_keeps_its_key(self):
+        made = self.make()
+        kept = os.path.join(made.state, "tls", "service.pem")
+        made.stop()
+        openssl("req", "-x509", "-key", kept, "-days", "10", "-subj", "/UID=x", "-out", made.path("short.pem"))
+        key = openssl("pkey", "-in", kept)
+        with open(kept, "w") as file, open(made.path("short.pem")) as short:
+            file.write(key + short.read())
+        before = openssl("x509", "-in", kept, "-noout", "-pubkey")
+        shutil.copy(kept, made.path("copy.pem"))
+        with self.subTest("a check changes nothing"):
+            self.assertEqual(made.run("-t").returncode, 0)
+            self.assertRegex(made.run("--check-certificate").stdout, r"days left +(9|10), until 20")
+            self.assertEqual(openssl("x509", "-in", kept), openssl("x509", "-in", made.path("copy.pem")))
+        made.start()
+        made.wait_log(r"renewed the self-signed certificate.*its key is the same \[certificate-renewed\]")
+        self.assertEqual(certificate_text(made, "-pubkey"), before)
+        certificate_text(made, "-checkend", str(3000 * 86400))
+        self.assertEqual(os.stat(kept).st_mode & 0o777, 0o600)
+
+
+class Shown(Case):
+    def test_check_certificate(self):
+        made = self.make(start=False)
+        done = made.run("--check-certificate")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("there is no certificate yet", done.stdout)
+        self.assertFalse(os.path.exists(made.state), "it changed something")
+        pair = issue(made, "mine", "/CN=mine", RSA, days=50, names=["a.test", "b.test"])
+        made.change(tls_settings(pair))
+        done = made.run("--check-certificate")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"(?s)mine\.pem\n.*days left +(49|50), until 20\d\d-\d\d-\d\d\n.*DNS:a.test, DNS:b.test\n"
+                                      r".*RSA 2048\n.*pin +[0-9a-f]{64}\n")
