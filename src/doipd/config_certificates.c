@@ -16,11 +16,10 @@ set_path(struct config_reader *reader, char **slot, const char *key,
          const config_setting_t *setting)
 {
     const char *text = config_value_text(reader, key, setting);
+    char *path = text != NULL && *text != '\0' ? config_path(reader, key, text, setting) : NULL;
 
-    if (text == NULL)
-        return false;
-    config_replace(slot, *text == '\0' ? NULL : config_absolute(reader, text, setting));
-    return true;
+    config_replace(slot, path);
+    return path != NULL || (text != NULL && *text == '\0');
 }
 
 static bool

@@ -74,6 +74,9 @@ bool config_value_set(struct config_reader *reader, const struct config_key *key
 /* A relative path made absolute: below the file's directory or, from the command line, the current one. malloc'd. */
 char *config_absolute(const struct config_reader *reader, const char *text,
                       const config_setting_t *setting);
+/* The same of a key that is a path, which may be "credential:NAME"; NULL with the reason. malloc'd. */
+char *config_path(struct config_reader *reader, const char *key, const char *text,
+                  const config_setting_t *setting);
 /* What libconfig did not like, in our words; returns false. */
 bool config_syntax_fail(struct config_reader *reader, const config_t *tree);
 /* A NULL-ended array of strings from a list of them, none of them empty; NULL with the reason. `what` is in the list, as in

@@ -252,25 +252,32 @@ credential(const char *name)
                          name);
 }
 
+char *
+config_path(struct config_reader *reader, const char *key, const char *text,
+            const config_setting_t *setting)
+{
+    static const char mark[] = "credential:";
+    const char *name = text + sizeof(mark) - 1;
+
+    if (strncmp(text, mark, sizeof(mark) - 1) != 0)
+        return config_absolute(reader, text, setting);
+    if (name[0] != '\0' && name[0] != '.' && strchr(name, '/') == NULL)
+        return credential(name);
+    config_fail(reader, setting, key, "\"%s\": a credential is named as in LoadCredential=NAME:FILE",
+                text);
+    return NULL;
+}
+
 static bool
 set_path(struct config_reader *reader, const struct config_key *key,
          const config_setting_t *setting)
 {
-    static const char mark[] = "credential:";
-    const char *text = checked_string(reader, key, setting), *name;
+    const char *text = checked_string(reader, key, setting);
+    char *path = text != NULL ? config_path(reader, key->name, text, setting) : NULL;
 
-    if (text == NULL)
-        return false;
-    if (strncmp(text, mark, sizeof(mark) - 1) != 0) {
-        config_replace(member(reader->config, key), config_absolute(reader, text, setting));
-        return true;
-    }
-    name = text + sizeof(mark) - 1;
-    if (name[0] == '\0' || name[0] == '.' || strchr(name, '/') != NULL)
-        return config_fail(reader, setting, key->name,
-                           "\"%s\": a credential is named as in LoadCredential=NAME:FILE", text);
-    config_replace(member(reader->config, key), credential(name));
-    return true;
+    if (path != NULL)
+        config_replace(member(reader->config, key), path);
+    return path != NULL;
 }
 
 static bool

@@ -177,9 +177,9 @@ START_TEST(test_full)
     assert_full(config);
     assert_full_handlers(config);
     snprintf(reason, sizeof(reason), "%s", config->handlers[0].where);
-    ck_assert_str_eq(short_reason(), "doipd.conf:10");
+    ck_assert_str_eq(short_reason(), "doipd.conf:11");
     snprintf(reason, sizeof(reason), "%s", config->handlers[0].options[1].where);
-    ck_assert_str_eq(short_reason(), "doipd.conf:10");
+    ck_assert_str_eq(short_reason(), "doipd.conf:11");
     config_free(&config);
 }
 END_TEST

@@ -48,6 +48,8 @@ static const struct {
      "the keys here are certificate, key"},
     {"tls = { certificates = ( { certificate = 1 } ) }", "tls.certificates.[0].certificate",
      "must be a string"},
+    {"tls = { certificates = ( { certificate = \"credential:a/b\" } ) }",
+     "tls.certificates.[0].certificate", "a credential is named as in"},
     {"tls = { min_version = \"1.1\" }", "tls.min_version", "must be \"1.2\" or \"1.3\""},
     {"tls = { min_version = 1.2 }", "tls.min_version", "must be \"1.2\" or \"1.3\", not 1.2"},
     {"limits = { unread = \"64Q\" }", "limits.unread", "must be a size"},
