@@ -251,8 +251,8 @@ expire(struct connection *connection, int64_t now, int64_t quiet_ms, bool for_ro
     }
     connection->crowded_out = for_room;
     fd = doip_stream_fd(connection->stream);
-    /* An idle client is still told the orderly end. */
-    shutdown(fd, connection->phase == PHASE_HEAD ? SHUT_RD : SHUT_RDWR);
+    /* An idle client is still told the orderly end, and a slow one that it is too slow. */
+    shutdown(fd, connection->phase == PHASE_HEAD || connection->phase == PHASE_BODY ? SHUT_RD : SHUT_RDWR);
     atomic_store(&connection->state, STATE_EXPIRED);
     return true;
 }

@@ -475,11 +475,27 @@ has_input(const struct connection *connection)
     return recv(doip_stream_fd(connection->stream), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
+/* What was not answered yet is: a client may have a fault that it can learn of. */
 static void
 request_timed_out(struct connection *connection)
 {
-    break_off(connection, METRICS_CLOSED_REQUEST_TIMEOUT, "inside a request",
-              "the client sent nothing for timeouts.read, or less than limits.body_rate");
+    static const char why[] = "the client sent nothing for timeouts.read, or less than limits.body_rate";
+    doip_response *response = connection->request != NULL ? doip_request_response(connection->request) : NULL;
+
+    if (response == NULL || connection->phase == PHASE_DISCARD) {
+        break_off(connection, METRICS_CLOSED_REQUEST_TIMEOUT, "inside a request", why);
+        return;
+    }
+    log_info(CONNECTION_ENDED, "%s: connection ends inside a request: %s", connection->address, why);
+    if (connection->phase == PHASE_HEAD)
+        begin_request(connection);
+    doip_fail_invalid(response, "The request did not arrive in time.");
+    connection->ending = METRICS_CLOSED_REQUEST_TIMEOUT;
+    connection->outcome = doip_response_end(response, DOIP_FAILED);
+    if (connection->outcome == DOIP_OUTCOME_COMPLETE)
+        connection->outcome = DOIP_OUTCOME_CLOSE;
+    connection->phase = PHASE_FLUSH;
+    conversation_go_on(connection);
 }
 
 static void

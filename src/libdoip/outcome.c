@@ -50,6 +50,14 @@ end_success(doip_response *response)
     return end_error(response);
 }
 
+/* A peer that is too slow may still read; one that is gone, or whose TLS is broken, can't. */
+static bool
+can_be_told(int error)
+{
+    return error == DOIP_E_CONTENT || error == DOIP_E_FRAMING || error == DOIP_E_LIMIT ||
+           error == DOIP_E_TIMEOUT;
+}
+
 /* Answers a fault in the input, whatever the handler made of it. */
 static doip_outcome
 end_fault(doip_response *response, int error, const char *reason)
@@ -57,7 +65,7 @@ end_fault(doip_response *response, int error, const char *reason)
     doip_outcome outcome;
 
     doip_fail_invalid(response, "%s", *reason != '\0' ? reason : doip_error_text(error));
-    if (error != DOIP_E_CONTENT && error != DOIP_E_FRAMING && error != DOIP_E_LIMIT)
+    if (!can_be_told(error))
         return broken(response);
     outcome = end_error(response);
     return outcome == DOIP_OUTCOME_COMPLETE && error != DOIP_E_CONTENT ? DOIP_OUTCOME_CLOSE

@@ -194,10 +194,12 @@ class Sockets(Case):
             self.still_usable(connection)
             near = f":{made.port:04X}"
             far = f":{connection.sock.getsockname()[1]:04X}"
-            with open("/proc/net/tcp") as file:
-                rows = [line.split() for line in file]
-            timers = [row[5] for row in rows if row[1].endswith(near) and row[2].endswith(far)]
-            self.assertEqual([timer[:2] for timer in timers], ["02"], "no keepalive timer runs")
+
+            def timer():
+                with open("/proc/net/tcp") as file:
+                    rows = [line.split() for line in file]
+                return [row[5][:2] for row in rows if row[1].endswith(near) and row[2].endswith(far)]
+            until(lambda: timer() == ["02"], "a keepalive timer")
 
     def test_descriptors_are_enough_for_the_connections(self):
         made = self.make(start=False, settings={"workers": {"connections": 3000}})
