@@ -19,6 +19,7 @@ enum {
     PAUSE_SHARE_MS = 20,      /* above the worker's share of connections */
     PAUSE_FULL_MS = 100,      /* workers.connections reached */
     PAUSE_ROOM_MS = 10,       /* the same, and room is being made */
+    SPARE_PART = 64,          /* of workers.connections, made free beyond those that wait */
     PAUSE_RESOURCES_MS = 500, /* no descriptors or memory */
 };
 
@@ -159,13 +160,15 @@ queued(const struct acceptor *acceptor)
     return getsockopt(acceptor->fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 ? info.tcpi_unacked : 0;
 }
 
-/* For who waits while the worker is full: when to look again. */
+/* For who waits while the worker is full, and some more, so that not everybody waits: when to look again. */
 static int64_t
 make_room(const struct acceptor *acceptor, int64_t now)
 {
+    unsigned spare = (unsigned)acceptor->worker->config->workers.connections / SPARE_PART;
     unsigned waiting = queued(acceptor);
+    bool made = waiting > 0 && connections_make_room(acceptor->worker, waiting + spare, now);
 
-    return now + (waiting > 0 && connections_make_room(acceptor->worker, waiting, now) ? PAUSE_ROOM_MS : PAUSE_FULL_MS);
+    return now + (made ? PAUSE_ROOM_MS : PAUSE_FULL_MS);
 }
 
 int64_t
