@@ -12,6 +12,7 @@
 #   V=1               shows the commands
 #   WERROR=1          warnings are errors
 #   SANITIZE=LIST     as of -fsanitize=, for instance address,undefined; builds under build/LIST
+#   RUNPATH=no        for packages: libdoip.so will lie where the loader looks anyway
 #   B=DIRECTORY       builds there, for instance beside another compiler's: make CC=clang B=build/clang
 
 MAKEFLAGS += --no-builtin-rules --no-builtin-variables
@@ -53,7 +54,7 @@ mandir ?= $(prefix)/share/man
 sysconfdir ?= $(if $(usr),/etc,$(prefix)/etc)
 localstatedir ?= $(if $(usr),/var,$(prefix)/var)
 configdir := $(sysconfdir)/doipd
-handlersdir := $(libdir)/doipd/handlers
+handlersdir ?= $(libdir)/doipd/handlers
 statedir := $(localstatedir)/lib/doipd
 unitdir ?= $(prefix)/lib/systemd/system
 sysusersdir ?= $(prefix)/lib/sysusers.d
@@ -75,8 +76,9 @@ LINK = $(sanitize) -Wl,-z,relro -Wl,-z,now -Wl,--as-needed -Wl,--enable-new-dtag
 
 # Libraries are found from where a file lies, so that the same file runs from the build tree and installed under any
 # prefix: doipd from build/ and from sbin/, handlers from build/handlers/, build/tests/handlers/ and lib/doipd/handlers/.
-PROGRAM = $(LINK) -pie -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib'
-HANDLER = $(LINK) -shared -Wl,-rpath,'$$ORIGIN/..:$$ORIGIN/../..'
+runpath = $(if $(filter no,$(RUNPATH)),,-Wl,-rpath,'$(1)')
+PROGRAM = $(LINK) -pie $(call runpath,$$ORIGIN:$$ORIGIN/../lib)
+HANDLER = $(LINK) -shared $(call runpath,$$ORIGIN/..:$$ORIGIN/../..)
 
 ifeq ($(V),1)
 say =
@@ -133,10 +135,10 @@ $(B)/flags: FORCE
 
 # The places that doipd knows: in the build tree those of PREFIX=/usr, which the manual names; where it is installed, its
 # own. Only the files that mention them are compiled again for that, so that `make install` leaves build/doipd alone.
-places = -DDOIPD_CONFIG_FILE='"$(1)/doipd.conf"' -DDOIPD_HANDLERS_DIRECTORY='"$(2)/doipd/handlers"' \
+places = -DDOIPD_CONFIG_FILE='"$(1)/doipd.conf"' -DDOIPD_HANDLERS_DIRECTORY='"$(2)"' \
     -DDOIPD_STATE_DIRECTORY='"$(3)/lib/doipd"'
-build_places = $(call places,/etc/doipd,/usr/lib,/var)
-installed_places = $(call places,$(configdir),$(libdir),$(localstatedir))
+build_places = $(call places,/etc/doipd,/usr/lib/doipd/handlers,/var)
+installed_places = $(call places,$(configdir),$(handlersdir),$(localstatedir))
 
 $(B)/installed/places: FORCE
 	$(call keep,$(call quoted,$(installed_places)))
@@ -297,7 +299,7 @@ fuzz: $(FUZZERS)
 # $(call put,MODE,FILE,PLACE): written beside, then renamed, so that an upgrade disturbs nothing that runs.
 put = install -m $(1) $(2) '$(3).new' && mv -f '$(3).new' '$(3)'
 # Files of the tree name the paths that PREFIX=/usr gives; installed ones name the paths of this installation.
-place = sed -e 's,/etc/doipd,$(configdir),g' -e 's,/usr/lib/doipd,$(libdir)/doipd,g' \
+place = sed -e 's,/etc/doipd,$(configdir),g' -e 's,/usr/lib/doipd/handlers,$(handlersdir),g' \
     -e 's,/var/lib/doipd,$(statedir),g' $(if $(filter /var/lib/doipd,$(statedir)),,-e 's,^StateDirectory=.*,ReadWritePaths=$(statedir),') \
     -e 's,/usr/sbin/doipd,$(sbindir)/doipd,g' $(1) | $(call put,644,/dev/stdin,$(2))
 D = $(DESTDIR)
@@ -349,7 +351,7 @@ install: all $(B)/installed/doipd $(B)/installed/doipctl
 uninstall:
 	@echo '  REMOVE $(D)$(prefix)'
 	$(Q)rm -f $(foreach file,$(installed),'$(D)$(file)')
-	$(Q)for d in $(handlersdir) $(libdir)/doipd $(includedir)/doip $(configdir)/conf.d; do \
+	$(Q)for d in $(handlersdir) $(patsubst %/,%,$(dir $(handlersdir))) $(includedir)/doip $(configdir)/conf.d; do \
 	    [ ! -d '$(D)'"$$d" ] || rmdir --ignore-fail-on-non-empty '$(D)'"$$d"; done
 	$(Q)[ -n '$(D)' ] || [ "$$(id -u)" != 0 ] || ldconfig
 
