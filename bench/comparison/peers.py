@@ -82,11 +82,36 @@ class Doipd(Peer):
             "tls": {"certificate": certificate, "key": key, "min_version": "1.3"},
             "workers": {"processes": os.cpu_count(), "threads": 32},
             "log": {"access": False},
+            "access": {"anonymous": ["*"]},
             "handler": {"bench": {"options": {"file": place.file()}}},
             **(settings or {})})
         self.daemon.start()
         self.pid = self.daemon.pid
         self.ports = {kind: self.daemon.port}
+
+    def stop(self):
+        self.daemon.kill()
+        self.daemon.remove()
+
+
+class Store(Peer):
+    """A doipd with the store, which has one object with the large file as its element."""
+
+    name = "doipd's store"
+    OBJECT, ELEMENT = "35.TEST/large", "data"
+
+    def __init__(self, place):
+        certificate, key = place.certificate("P-256")
+        self.daemon = Daemon(handlers=("store",), settings={
+            "tls": {"certificate": certificate, "key": key, "min_version": "1.3"},
+            "workers": {"processes": os.cpu_count(), "threads": 32},
+            "log": {"access": False},
+            "access": {"anonymous": ["*"]}})
+        self.daemon.start()
+        self.pid = self.daemon.pid
+        self.ports = {"P-256": self.daemon.port}
+        subprocess.run([os.path.join(BUILD, "doip"), "-k", "-s", f"127.0.0.1:{self.daemon.port}", "create", "--id", self.OBJECT, "--type", "Data",
+                        "--element", f"{self.ELEMENT}={place.file()}"], check=True, stdout=subprocess.DEVNULL)
 
     def stop(self):
         self.daemon.kill()

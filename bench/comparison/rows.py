@@ -9,8 +9,9 @@ import os
 import socket
 import ssl
 import subprocess
+import time
 
-from comparison.peers import BUILD, SERVICE, Doipd, Sdk, doip, until
+from comparison.peers import BUILD, SERVICE, Doipd, Sdk, Store, doip, program, until
 
 BENCH = os.path.join(BUILD, "doip-bench")
 ALL = []
@@ -93,6 +94,34 @@ def transfers(stage, number, table):
         if streams == 1:
             upload = Run(stage.doipd, "-f", stage.place.path("upload"), "-c", 1, **more)
             table.add(f"{stage.place.size >> 20} MiB upload, handler discards; to nginx's download", 0.9, upload.up, theirs.down, "MB/s")
+
+
+def hashing(path, size):
+    """MB/s of `openssl dgst -sha256` over the file."""
+    start = time.monotonic()
+    subprocess.run([program("openssl"), "dgst", "-sha256", path], check=True, stdout=subprocess.DEVNULL)
+    return size / (time.monotonic() - start) / 1e6
+
+
+@group
+def store(stage, number, table):
+    """Elements of the store. An upload is stored anew each time: hashed, written, synced; its peer is the slower of hashing the file, and of
+    an upload into a handler that discards."""
+    head = json.dumps({"operationId": "0.DOIP/Op.Create", "targetId": SERVICE})
+    body = json.dumps({"type": "Data", "elements": [{"id": "data"}]}) + ' {"id":"data"}'
+    with open(stage.place.path("create"), "w") as mix:
+        mix.write(f"1 {head} {body} {stage.place.size // 4}\n")
+    peer = Store(stage.place)
+    try:
+        retrieve = ("-o", "Retrieve", "-T", Store.OBJECT, "-a", json.dumps({"element": Store.ELEMENT}))
+        more = dict(seconds=3, warm=0, threads=1)
+        ours, theirs = alternate(number, lambda: Run(peer, *retrieve, "-c", 1, **more), lambda: Run(stage.nginx, "-H", "/file", "-c", 1, **more))
+        table.add("store: element download, 1 stream", 0.9, ours.down, theirs.down, "MB/s")
+        sink = Run(stage.doipd, "-f", stage.place.path("create"), "-c", 1, **more).up
+        upload = Run(peer, "-f", stage.place.path("create"), "-c", 1, **more).up
+        table.add("store: element upload, to hashing or a sink", 0.6, upload, min(sink, hashing(stage.place.file(), stage.place.size)), "MB/s", "openssl, sink")
+    finally:
+        peer.stop()
 
 
 class Idle:
