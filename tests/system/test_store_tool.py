@@ -486,6 +486,26 @@ class Dump(ToolCase):
                 json.dump(dict(told, **{key: value}), file)
             self.refused(words, "import", root, dump)
 
+    def test_what_an_import_leaves_that_is_killed_at_once(self):
+        made = self.make(("store",))
+        self.fill(made)
+        dump = made.path("dump")
+        self.tool("export", made.root, dump)
+        for count, names in enumerate((["incoming"], ["incoming", "readers.lock", "elements"], ["incoming", "elements", "queue.lock", "catalog.db"])):
+            with self.subTest(names=names):
+                root = made.path(f"root{count}")
+                os.mkdir(root, 0o700)
+                for name in names:
+                    if "." in name:
+                        open(os.path.join(root, name), "w").close()
+                    else:
+                        os.mkdir(os.path.join(root, name), 0o700)
+                self.tool("import", root, dump)
+                self.assertEqual(self.json("verify", root)["findings"], [])
+        os.mkdir(made.path("other"))
+        open(made.path("other/letter"), "w").close()
+        self.refused("there is no repository", "import", made.path("other"), dump)
+
     def test_an_import_that_is_killed_can_go_on(self):
         made = self.make(("store",))
         with made.connect() as connection:

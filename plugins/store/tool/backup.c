@@ -51,7 +51,7 @@ place_check(const struct order *order, int place, struct failure *failure)
                            "%s: it has been served since it was made, and is a repository of its "
                            "own; take another directory",
                            order->place);
-    if (!has(place, MARK) && !pieces_empty(place))
+    if (!has(place, MARK) && !pieces_empty(place, NULL))
         return failure_set(failure, "%s: it is neither empty nor a backup", order->place);
     fd = openat(place, MARK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)

@@ -204,7 +204,7 @@ export_run(struct dumping *dumping, struct failure *failure)
     json_int_t removed = 0;
     int status = REPOSITORY_FAILED;
 
-    if (!pieces_empty(dumping->place))
+    if (!pieces_empty(dumping->place, NULL))
         return failure_set(failure, "%s: it is not empty", order->place);
     dumping->copying.to = elements_open(order->place, true, failure);
     if (dumping->copying.to < 0)

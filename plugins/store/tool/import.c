@@ -41,6 +41,10 @@ object_check(json_t *object, void *closure, struct failure *failure)
 static int
 root_check(const struct order *order, struct batch *batch, struct failure *failure)
 {
+    /* All that there is when an import was killed before it had made the catalog. */
+    static const char *const made_first[] = {"elements",       "incoming",       "readers.lock",
+                                             "queue.lock",     "writer.lock",    "catalog.db",
+                                             "catalog.db-wal", "catalog.db-shm", NULL};
     struct failure reason;
     int place;
     bool fresh = access(order->root, F_OK) != 0 && errno == ENOENT;
@@ -50,8 +54,8 @@ root_check(const struct order *order, struct batch *batch, struct failure *failu
     place = pieces_place(order->root, failure);
     if (place < 0)
         return REPOSITORY_FAILED;
-    fresh = pieces_empty(place) || (faccessat(place, "elements", F_OK, 0) == 0 &&
-                                    !source_is_made(order->root)); /* an import was killed early */
+    fresh = pieces_empty(place, NULL) ||
+            (pieces_empty(place, made_first) && !source_is_made(order->root));
     close(place);
     if (fresh)
         return REPOSITORY_OK;

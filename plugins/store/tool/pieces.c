@@ -33,8 +33,18 @@ pieces_place(const char *place, struct failure *failure)
     return -1;
 }
 
+static bool
+is_one_of(const char *name, const char *const *names)
+{
+    for (; names != NULL && *names != NULL; names++) {
+        if (strcmp(name, *names) == 0)
+            return true;
+    }
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "lost+found") == 0;
+}
+
 bool
-pieces_empty(int place)
+pieces_empty(int place, const char *const *besides)
 {
     int fd = openat(place, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *names = fd < 0 ? NULL : fdopendir(fd);
@@ -42,8 +52,7 @@ pieces_empty(int place)
     bool empty = names != NULL;
 
     while (empty && (entry = readdir(names)) != NULL)
-        empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
-                strcmp(entry->d_name, "lost+found") == 0;
+        empty = is_one_of(entry->d_name, besides);
     if (names != NULL)
         closedir(names);
     else if (fd >= 0)

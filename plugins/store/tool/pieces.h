@@ -27,8 +27,8 @@ int pieces_clean(struct connection *catalog, int elements, bool flat, json_int_t
 /* Opens (and where there is none, makes) the directory that a command writes to, and sees to it that
  * no other does: -1 failed, else to be closed at the end. */
 int pieces_place(const char *place, struct failure *failure);
-/* Whether it is empty; whether it is the one that `path` names. */
-bool pieces_empty(int place);
+/* Whether it is empty, but for these names (ended by NULL; NULL: none); whether it is the one that `path` names. */
+bool pieces_empty(int place, const char *const *besides);
 bool pieces_same(int place, const char *path);
 
 #endif
