@@ -69,6 +69,8 @@ class Round:
         """With nobody at work: every object is whole, as acknowledged, and no bytes are left that nothing points to."""
         self.crowd.settle()
         there = world.see_all(self.crowd.clients[0].insist, self.crowd.possible())
+        for name, thing in self.crowd.things().items():
+            thing.state = there.get(name)
         check_files(self.daemon, there)
 
 

@@ -32,6 +32,9 @@ class Thing:
         self.name, self.state, self.birth = name, None, birth
         self.history = []
         self.open = None  # a Change with unknown outcome
+        # What a change without an answer wanted, and was not seen to do. Its frames may lie whole in the log of a killed writer, behind what
+        # readers look at: a start of the whole service finds them, unless a later commit has taken their place.
+        self.late = []
 
     def possible(self, position):
         """The states that it may have after a power cut at this position of the journal."""
@@ -113,6 +116,7 @@ class Client:
             change.acknowledged = self.position()
         else:
             thing.history.remove(change)
+            thing.late.append(change.state)
         thing.state = found
 
     # changes
@@ -131,7 +135,7 @@ class Client:
             raise Different(f"expected success, got {response!r}")
         change.acknowledged = self.position()
         self.acknowledged += 1
-        thing.state = state
+        thing.state, thing.late = state, []
         if state is not None:
             state.check(thing.name, response.output)
 
@@ -306,8 +310,8 @@ class Crowd:
         return {thing.name: thing for client in self.clients for thing in client.things.values()}
 
     def possible(self):
-        """Of each object the one or two states that it may have."""
-        return {name: [thing.state] + ([thing.open.state] if thing.open else []) for name, thing in self.things().items()}
+        """Of each object the states that it may have."""
+        return {name: [thing.state] + thing.late + ([thing.open.state] if thing.open else []) for name, thing in self.things().items()}
 
 
 def crowd(made, count, seed, **more):
