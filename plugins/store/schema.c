@@ -58,15 +58,34 @@ schema_refuse(struct connection *connection, int version)
 }
 
 static void
-schema_upgrade(struct connection *connection, int version)
+schema_mark(struct connection *connection)
 {
     char text[128];
 
-    for (int step = version; step < SQL_SCHEMA_VERSION; step++)
-        connection_execute(connection, schema_steps[step]);
     snprintf(text, sizeof(text), "PRAGMA application_id = %d; PRAGMA user_version = %d;",
              SQL_APPLICATION, SQL_SCHEMA_VERSION);
     connection_execute(connection, text);
+}
+
+static void
+schema_upgrade(struct connection *connection, int version)
+{
+    for (int step = version; step < SQL_SCHEMA_VERSION; step++)
+        connection_execute(connection, schema_steps[step]);
+    schema_mark(connection);
+}
+
+/* A writer that was killed may have left a whole transaction in the log, behind the end that the other
+ * processes know: they don't see it, but when all of them have ended, the next start would. A
+ * transaction of ours takes its place, so what was not there stays so. It is no harm that this can't be
+ * done on a full disk: then the next one that writes does it. */
+static void
+schema_seal(struct connection *connection)
+{
+    if (!connection_run(connection, SQL_WRITE, ""))
+        return;
+    schema_mark(connection); /* writes the first page, the same or not */
+    connection_end(connection, SQL_COMMIT);
 }
 
 /* In one transaction: all steps, or none. */
@@ -99,6 +118,8 @@ database_schema(struct database *database, struct failure *failure)
     if (database->writer != NULL) {
         good = database_journal(database->writer) && schema_bring_up(database->writer);
         connection_status(database->writer, failure);
+        if (good)
+            schema_seal(database->writer);
     }
     database_unlock(database);
     return good;

@@ -71,6 +71,7 @@ class Round:
         there = world.see_all(self.crowd.clients[0].insist, self.crowd.possible())
         for name, thing in self.crowd.things().items():
             thing.state = there.get(name)
+        self.crowd.sealed()
         check_files(self.daemon, there)
 
 
@@ -175,6 +176,27 @@ def kills(seconds, clients=4, processes=2):
             run.crowd.stop()
             run.check()
         run.count("outcomes unknown", run.crowd.total("unknown"))
+        run.daemon.stop()
+        return run.summary()
+
+
+def seals(seconds):
+    """A worker is killed in a commit, and another one starts: what was not there then is not there later, either."""
+    with Round(1, {"workers": {"processes": 2}, "log": {"level": "debug"}}, journal=0, searches=False) as run:
+        run.daemon.start()
+        for _ in until_time(seconds):
+            run.crowd.start()
+            time.sleep(0.02 + run.rng.random() * 0.05)
+            run.crowd.stopping.set()  # no other commit follows
+            logged = len(run.daemon.log())
+            kill_worker(run)
+            run.crowd.wait()
+            run.crowd.settle()
+            run.count("changes not done", sum(len(thing.late) for thing in run.crowd.things().values()))
+            run.daemon.wait_log("is ready", start=logged)
+            run.crowd.sealed()
+            kill_all(run)
+            run.check()
         run.daemon.stop()
         return run.summary()
 

@@ -32,8 +32,9 @@ class Thing:
         self.name, self.state, self.birth = name, None, birth
         self.history = []
         self.open = None  # a Change with unknown outcome
-        # What a change without an answer wanted, and was not seen to do. Its frames may lie whole in the log of a killed writer, behind what
-        # readers look at: a start of the whole service finds them, unless a later commit has taken their place.
+        # What a change without an answer wanted, and was not seen to do. Its frames may lie whole in SQLite's log, where a killed writer left
+        # them behind the end that readers know. A start of the whole service finds them there, unless a commit has taken their place: the
+        # next one, or that of a worker which starts.
         self.late = []
 
     def possible(self, position):
@@ -298,6 +299,11 @@ class Crowd:
             for thing in client.things.values():
                 if thing.open:
                     client.settle(thing)
+
+    def sealed(self):
+        """There has been a commit, or a start of the whole service: what was not seen to be done will not be."""
+        for thing in self.things().values():
+            thing.late = []
 
     def close(self):
         for client in self.clients:

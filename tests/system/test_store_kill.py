@@ -19,3 +19,6 @@ class Kill(base.Case):
 
     def test_killed_with_many_workers(self):
         rounds.kills(5, clients=6, processes=4)
+
+    def test_what_was_not_there_stays_so(self):
+        rounds.seals(8)
