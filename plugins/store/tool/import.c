@@ -42,9 +42,9 @@ static int
 root_check(const struct order *order, struct batch *batch, struct failure *failure)
 {
     /* All that there is when an import was killed before it had made the catalog. */
-    static const char *const made_first[] = {"elements",       "incoming",       "readers.lock",
-                                             "queue.lock",     "writer.lock",    "catalog.db",
-                                             "catalog.db-wal", "catalog.db-shm", NULL};
+    static const char *const made_first[] = {
+        "elements",   "incoming",           "readers.lock",   "queue.lock",     "writer.lock",
+        "catalog.db", "catalog.db-journal", "catalog.db-wal", "catalog.db-shm", NULL};
     struct failure reason;
     int place;
     bool fresh = access(order->root, F_OK) != 0 && errno == ENOENT;
