@@ -54,12 +54,12 @@ bool catalog_data(struct connection *connection, int64_t number, struct catalog_
 void catalog_data_free(struct catalog_data **list, size_t count);
 
 /* A new object, which is told when that is, or what `object` gives to the one of that number.
- * `blobs` maps element ids to numbers of catalog_blob(); `drop` (may be NULL) lists ids of elements
- * to be removed first. */
-void catalog_add(struct connection *connection, const char *id, const json_t *object,
-                 const json_t *blobs, const char *client, int64_t *time);
+ * `blobs` maps element ids to numbers of catalog_blob(), with a use for each; what an element takes
+ * leaves it. `drop` (may be NULL) lists ids of elements to be removed first. */
+void catalog_add(struct connection *connection, const char *id, const json_t *object, json_t *blobs,
+                 const char *client, int64_t *time);
 void catalog_change(struct connection *connection, int64_t number, const json_t *object,
-                    const json_t *blobs, const json_t *drop, const char *client);
+                    json_t *blobs, const json_t *drop, const char *client);
 void catalog_remove(struct connection *connection, int64_t number);
 
 /* The bytes staged for an element; NULL: none. */
@@ -68,9 +68,12 @@ typedef const struct blob *(*catalog_staged)(const char *element, void *closure)
 json_t *catalog_made(struct connection *connection, const char *id, const json_t *given,
                      int64_t time, const char *client, catalog_staged staged, void *closure);
 
-/* The number of those bytes, which are garbage until an element points to them. They are kept here
- * where `data` gives them, else they are a file. */
-int64_t catalog_blob(struct connection *connection, const struct blob *blob, const char *data);
+/* The number of those bytes, with one use more (`use`): they are garbage where they have none. They
+ * are kept here where `data` gives them, else they are a file. */
+int64_t catalog_blob(struct connection *connection, const struct blob *blob, const char *data,
+                     bool use);
+/* So many uses more. */
+void catalog_use(struct connection *connection, int64_t blob, int64_t more);
 /* The length of all bytes together, each counted once. */
 uint64_t catalog_usage(struct connection *connection);
 /* The length of the object's elements, without those whose ids `besides` says. */

@@ -45,40 +45,80 @@ attributes_text(struct connection *connection, const json_t *attributes)
     return text;
 }
 
-/* Writes one element: what is not given stays as it is (`fresh`: there is none yet). */
-static void
-catalog_put_element(struct connection *connection, int64_t number, const json_t *element,
-                    const json_t *blobs, bool fresh)
+/* An object's elements on their way in. */
+struct putting {
+    struct connection *connection;
+    int64_t number;
+    int64_t last;  /* ordinal of its elements; -1: not looked at yet */
+    json_t *blobs; /* with a use for each, which the elements take out */
+};
+
+static int64_t
+putting_next(struct putting *putting)
 {
+    sqlite3_stmt *statement;
+
+    if (putting->last < 0) {
+        statement = connection_query(putting->connection, SQL_ELEMENT_LAST, "i", putting->number);
+        if (connection_step(putting->connection, statement) == 1) {
+            putting->last = sqlite3_column_int64(statement, 0);
+            sqlite3_reset(statement);
+        }
+    }
+    return ++putting->last;
+}
+
+/* What is not given stays as it is; false: there is no such element. */
+static bool
+element_change(const struct putting *putting, const char *id, const char *type,
+               const char *attributes, int64_t blob)
+{
+    struct connection *connection = putting->connection;
+
+    if (blob != 0)
+        connection_run(connection, SQL_BLOB_LEAVE, "is", putting->number, id);
+    return connection_run(connection, SQL_ELEMENT_CHANGE, "isssn", putting->number, id, type,
+                          attributes, blob) &&
+           connection_changes(connection) > 0;
+}
+
+static void
+element_put(struct putting *putting, const json_t *element, bool fresh)
+{
+    struct connection *connection = putting->connection;
     const char *id = json_string_value(json_object_get(element, "id"));
     const char *type = json_string_value(json_object_get(element, "type"));
-    int64_t blob = json_integer_value(json_object_get(blobs, id));
+    int64_t blob = json_integer_value(json_object_get(putting->blobs, id));
     json_t *given = attributes_given(connection, element, CATALOG_DIGEST);
     char *attributes = attributes_text(connection, given);
 
-    if (fresh || (connection_run(connection, SQL_ELEMENT_CHANGE, "isssn", number, id, type,
-                                 attributes, blob) &&
-                  connection_changes(connection) == 0))
-        connection_run(connection, SQL_ELEMENT_ADD, "isssn", number, id, type, attributes, blob);
+    if (blob != 0)
+        json_object_del(putting->blobs, id);
+    if (fresh || !element_change(putting, id, type, attributes, blob))
+        connection_run(connection, SQL_ELEMENT_ADD, "iisssn", putting->number,
+                       putting_next(putting), id, type, attributes, blob);
     json_decref(given);
     free(attributes);
 }
 
+/* The uses of blobs that no element took are given back. */
 static void
 catalog_put_elements(struct connection *connection, int64_t number, const json_t *object,
-                     const json_t *blobs, bool fresh)
+                     json_t *blobs, bool fresh)
 {
+    struct putting putting = {connection, number, fresh ? 0 : -1, blobs};
     const json_t *elements = json_object_get(object, "elements");
-    json_t *element;
+    json_t *element, *blob;
+    const char *id;
     size_t i;
 
-    json_array_foreach(elements, i, element)
-        catalog_put_element(connection, number, element, blobs, fresh);
+    json_array_foreach(elements, i, element) element_put(&putting, element, fresh);
+    json_object_foreach(blobs, id, blob) catalog_use(connection, json_integer_value(blob), -1);
 }
 
 void
-catalog_add(struct connection *connection, const char *id, const json_t *object,
-            const json_t *blobs, const char *client, int64_t *time)
+catalog_add(struct connection *connection, const char *id, const json_t *object, json_t *blobs,
+            const char *client, int64_t *time)
 {
     const char *type = json_string_value(json_object_get(object, "type"));
     json_t *given = attributes_given(connection, object, CATALOG_METADATA);
@@ -102,8 +142,8 @@ catalog_drop_elements(struct connection *connection, int64_t number, const json_
 }
 
 void
-catalog_change(struct connection *connection, int64_t number, const json_t *object,
-               const json_t *blobs, const json_t *drop, const char *client)
+catalog_change(struct connection *connection, int64_t number, const json_t *object, json_t *blobs,
+               const json_t *drop, const char *client)
 {
     const char *type = json_string_value(json_object_get(object, "type"));
     json_t *given = attributes_given(connection, object, CATALOG_METADATA);
@@ -138,16 +178,26 @@ blob_find(struct connection *connection, const struct blob *blob)
     return number;
 }
 
+void
+catalog_use(struct connection *connection, int64_t blob, int64_t more)
+{
+    connection_run(connection, SQL_BLOB_USE, "ii", blob, more);
+}
+
 int64_t
-catalog_blob(struct connection *connection, const struct blob *blob, const char *data)
+catalog_blob(struct connection *connection, const struct blob *blob, const char *data, bool use)
 {
     int64_t number = blob_find(connection, blob);
 
-    if (number == 0 &&
-        connection_run(connection, SQL_BLOB_ADD, "hi", blob->sha256, (int64_t)blob->length))
-        number = connection_rowid(connection);
-    if (number != 0 && data != NULL)
-        connection_run(connection, SQL_SMALL_ADD, "ib", number, data, (size_t)blob->length);
+    if (number == 0)
+        return connection_run(connection, SQL_BLOB_ADD, "hiib", blob->sha256, (int64_t)blob->length,
+                              (int64_t)use, data, (size_t)blob->length)
+                   ? connection_rowid(connection)
+                   : 0;
+    if (data != NULL)
+        connection_run(connection, SQL_BLOB_AGAIN, "ib", number, data, (size_t)blob->length);
+    if (use)
+        catalog_use(connection, number, 1);
     return number;
 }
 
@@ -191,6 +241,5 @@ catalog_garbage(struct connection *connection, struct catalog_garbage *list, siz
 void
 catalog_forget(struct connection *connection, const struct catalog_garbage *garbage)
 {
-    connection_run(connection, SQL_SMALL_REMOVE, "i", garbage->blob.number);
     connection_run(connection, SQL_BLOB_REMOVE, "i", garbage->blob.number);
 }

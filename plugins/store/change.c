@@ -209,7 +209,8 @@ change_publish(struct repository_change *change, struct failure *failure)
 
 /* ------------------------------------------------------------------ the commit */
 
-/* Under the write lock: the numbers of the staged bytes, by element id. Failures are latched. */
+/* Under the write lock: the numbers of the staged bytes, by element id, with a use for each. Failures
+ * are latched. */
 static json_t *
 change_blobs(struct repository_change *change, struct connection *connection)
 {
@@ -220,13 +221,16 @@ change_blobs(struct repository_change *change, struct connection *connection)
         connection_fail(connection, "memory is short");
     for (size_t i = 0; i < change->count && !connection->failed; i++) {
         const struct staged *staged = &change->staged[i];
+        int64_t number = json_integer_value(json_object_get(blobs, staged->element));
 
+        if (number != 0)
+            catalog_use(connection, number, -1);
         if (staged->data == NULL &&
             stage_confirm(change->stage, &staged->blob, &failure) != REPOSITORY_OK)
             connection_fail(connection, failure.text);
-        else if (json_object_set_new_nocheck(
-                     blobs, staged->element,
-                     json_integer(catalog_blob(connection, &staged->blob, staged->data))) != 0)
+        else if (json_object_set_new_nocheck(blobs, staged->element,
+                                             json_integer(catalog_blob(connection, &staged->blob,
+                                                                       staged->data, true))) != 0)
             connection_fail(connection, "memory is short");
     }
     return blobs;

@@ -9,13 +9,15 @@
  *             for `metadata`, which is made of version, created_* and modified_* (milliseconds
  *             since 1970).
  *   element   Its elements in their order; `blob` NULL: no data.
- *   blob      Element bytes by content, stored once each; `uses` counts the elements that point
- *             to it (the triggers keep it). A row without uses is garbage: its file goes first,
- *             then the row.
- *   usage     One row: the length of all blobs together (the triggers keep it).
- *   small     The bytes of small blobs. A blob that has no row here is a file.
+ *   blob      Element bytes by content, stored once each; `data` NULL: they are a file. `uses`
+ *             counts the elements that point to it. A row without uses is garbage: its file goes
+ *             first, then the row. `added` is the length of all blobs that there were up to this
+ *             one.
+ *   past      One row, of what is gone (the triggers keep it): the highest number that an object
+ *             and a blob have left behind, as numbers never come again; that blob's `added`; and
+ *             the length of all removed blobs. So creates need not count in a row of its own.
  *   change    What the index (index.h) must look at again: objects updated or deleted (the
- *             triggers keep it). New objects it knows by their numbers, which never come again.
+ *             triggers keep it). New objects it knows by their numbers.
  *   identity  One row: what tells this catalog from others.
  *
  * The index, index.db, has a version of its own, which is never brought up to date but made anew.
@@ -135,10 +137,92 @@
     "  INSERT INTO change (object) VALUES (OLD.number);"         \
     "END;"
 
+/* A create writes as few pages as can be: the tables that it adds to have no second tree but for
+ * what must be found by it, and nothing else changes. */
+#define SQL_SCHEMA_6                                                                         \
+    "DROP TRIGGER element_added;"                                                            \
+    "DROP TRIGGER element_removed;"                                                          \
+    "DROP TRIGGER element_changed;"                                                          \
+    "DROP TRIGGER blob_added;"                                                               \
+    "DROP TRIGGER blob_removed;"                                                             \
+    "DROP TRIGGER object_changed;"                                                           \
+    "DROP TRIGGER object_removed;"                                                           \
+    "CREATE TABLE past ("                                                                    \
+    "  object INTEGER NOT NULL,"                                                             \
+    "  blob INTEGER NOT NULL,"                                                               \
+    "  added INTEGER NOT NULL,"                                                              \
+    "  removed INTEGER NOT NULL"                                                             \
+    ") STRICT;"                                                                              \
+    "INSERT INTO past SELECT"                                                                \
+    "  coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'object'), 0),"                \
+    "  coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'blob'), 0),"                  \
+    "  coalesce((SELECT sum(length) FROM blob), 0), 0;"                                      \
+    "ALTER TABLE object RENAME TO object_5;"                                                 \
+    "CREATE TABLE object ("                                                                  \
+    "  number INTEGER PRIMARY KEY,"                                                          \
+    "  id TEXT NOT NULL UNIQUE,"                                                             \
+    "  type TEXT NOT NULL,"                                                                  \
+    "  version INTEGER NOT NULL DEFAULT 1,"                                                  \
+    "  created_on INTEGER NOT NULL,"                                                         \
+    "  created_by TEXT,"                                                                     \
+    "  modified_on INTEGER NOT NULL,"                                                        \
+    "  modified_by TEXT,"                                                                    \
+    "  attributes TEXT"                                                                      \
+    ") STRICT;"                                                                              \
+    "INSERT INTO object SELECT number, id, type, version, created_on, created_by,"           \
+    "  modified_on, modified_by, attributes FROM object_5 ORDER BY number;"                  \
+    "DROP TABLE object_5;"                                                                   \
+    "ALTER TABLE blob RENAME TO blob_5;"                                                     \
+    "DROP INDEX blob_garbage;"                                                               \
+    "CREATE TABLE blob ("                                                                    \
+    "  number INTEGER PRIMARY KEY,"                                                          \
+    "  sha256 BLOB NOT NULL UNIQUE CHECK (length(sha256) = 32),"                             \
+    "  length INTEGER NOT NULL CHECK (length >= 0),"                                         \
+    "  uses INTEGER NOT NULL CHECK (uses >= 0),"                                             \
+    "  added INTEGER NOT NULL,"                                                              \
+    "  data BLOB"                                                                            \
+    ") STRICT;"                                                                              \
+    "INSERT INTO blob SELECT b.number, b.sha256, b.length, b.uses, 0, s.data"                \
+    "  FROM blob_5 b LEFT JOIN small s ON s.blob = b.number ORDER BY b.number;"              \
+    "CREATE INDEX blob_garbage ON blob (number) WHERE uses = 0;"                             \
+    "DROP TABLE blob_5;"                                                                     \
+    "DROP TABLE small;"                                                                      \
+    "DROP TABLE usage;"                                                                      \
+    "ALTER TABLE element RENAME TO element_5;"                                               \
+    "CREATE TABLE element ("                                                                 \
+    "  object INTEGER NOT NULL,"                                                             \
+    "  id TEXT NOT NULL,"                                                                    \
+    "  ordinal INTEGER NOT NULL,"                                                            \
+    "  type TEXT,"                                                                           \
+    "  blob INTEGER,"                                                                        \
+    "  attributes TEXT,"                                                                     \
+    "  PRIMARY KEY (object, id)"                                                             \
+    ") STRICT, WITHOUT ROWID;"                                                               \
+    "INSERT INTO element SELECT object, id, ordinal, type, blob, attributes"                 \
+    "  FROM element_5 ORDER BY object, id;"                                                  \
+    "DROP TABLE element_5;"                                                                  \
+    "CREATE TRIGGER element_removed AFTER DELETE ON element WHEN OLD.blob IS NOT NULL BEGIN" \
+    "  UPDATE blob SET uses = uses - 1 WHERE number = OLD.blob;"                             \
+    "END;"                                                                                   \
+    "CREATE TRIGGER blob_removed AFTER DELETE ON blob BEGIN"                                 \
+    "  UPDATE past SET removed = removed + OLD.length;"                                      \
+    "  UPDATE past SET blob = OLD.number, added = OLD.added WHERE OLD.number > blob"         \
+    "    AND NOT EXISTS (SELECT 1 FROM blob WHERE number > OLD.number);"                     \
+    "END;"                                                                                   \
+    "CREATE TRIGGER object_changed AFTER UPDATE ON object BEGIN"                             \
+    "  INSERT INTO change (object) VALUES (NEW.number);"                                     \
+    "END;"                                                                                   \
+    "CREATE TRIGGER object_removed AFTER DELETE ON object BEGIN"                             \
+    "  INSERT INTO change (object) VALUES (OLD.number);"                                     \
+    "  UPDATE past SET object = OLD.number WHERE OLD.number > object"                        \
+    "    AND NOT EXISTS (SELECT 1 FROM object WHERE number > OLD.number);"                   \
+    "END;"
+
 /* X(text): each leads to the next version, from an empty file on. They stay as they are for ever:
  * a change is a new step. */
 #define SQL_SCHEMA_STEPS(X) \
-    X(SQL_SCHEMA_1) X(SQL_SCHEMA_2) X(SQL_SCHEMA_3) X(SQL_SCHEMA_4) X(SQL_SCHEMA_5)
+    X(SQL_SCHEMA_1)         \
+    X(SQL_SCHEMA_2) X(SQL_SCHEMA_3) X(SQL_SCHEMA_4) X(SQL_SCHEMA_5) X(SQL_SCHEMA_6)
 #define SQL_SCHEMA_ONE(text) +1
 enum { SQL_SCHEMA_VERSION = SQL_SCHEMA_STEPS(SQL_SCHEMA_ONE) };
 
@@ -216,6 +300,16 @@ enum { SQL_SCHEMA_VERSION = SQL_SCHEMA_STEPS(SQL_SCHEMA_ONE) };
     "SELECT e.id, e.type, e.attributes, b.length, b.sha256, b.number" \
     " FROM element e LEFT JOIN blob b ON b.number = e.blob WHERE e.object = ?"
 
+/* The highest number that an object, a blob has or had; the length of all blobs that there were. */
+#define SQL_LAST_OBJECT \
+    "(SELECT max(p.object, coalesce((SELECT max(number) FROM object), 0)) FROM past p)"
+#define SQL_LAST_BLOB \
+    "(SELECT max(p.blob, coalesce((SELECT max(number) FROM blob), 0)) FROM past p)"
+#define SQL_ADDED                                                                              \
+    "(SELECT max(p.added, coalesce((SELECT added FROM blob ORDER BY number DESC LIMIT 1), 0))" \
+    " FROM past p)"
+#define SQL_USAGE_NOW "SELECT " SQL_ADDED " - (SELECT removed FROM past)"
+
 /* X(name, text) */
 #define SQL_STATEMENTS(X)                                                                      \
     X(READ, "BEGIN")                                                                           \
@@ -229,35 +323,37 @@ enum { SQL_SCHEMA_VERSION = SQL_SCHEMA_STEPS(SQL_SCHEMA_ONE) };
     X(OBJECTS_AFTER, SQL_OBJECT_COLUMNS " WHERE number > ? ORDER BY number")                   \
     X(ELEMENTS, SQL_ELEMENT_COLUMNS " ORDER BY e.ordinal")                                     \
     X(ELEMENT, SQL_ELEMENT_COLUMNS " AND e.id = ?")                                            \
-    X(OBJECT_ADD, "INSERT INTO object (id, type, attributes, created_on, modified_on, "        \
-                  "created_by, modified_by)"                                                   \
-                  " VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?5)")                                      \
+    X(OBJECT_ADD, "INSERT INTO object (number, id, type, attributes, created_on, modified_on," \
+                  " created_by, modified_by)"                                                  \
+                  " VALUES (" SQL_LAST_OBJECT " + 1, ?1, ?2, ?3, ?4, ?4, ?5, ?5)")             \
     X(OBJECT_CHANGE,                                                                           \
       "UPDATE object SET type = coalesce(?2, type), attributes = coalesce(?3, attributes),"    \
       " version = version + 1, modified_on = ?4, modified_by = ?5 WHERE number = ?1")          \
     X(OBJECT_REMOVE, "DELETE FROM object WHERE number = ?")                                    \
-    X(ELEMENT_ADD,                                                                             \
-      "INSERT INTO element (object, ordinal, id, type, attributes, blob)"                      \
-      " VALUES (?1, (SELECT coalesce(max(ordinal), 0) + 1 FROM element WHERE object = ?1),"    \
-      " ?2, ?3, ?4, ?5)")                                                                      \
+    X(ELEMENT_LAST, "SELECT coalesce(max(ordinal), 0) FROM element WHERE object = ?")          \
+    X(ELEMENT_ADD, "INSERT INTO element (object, ordinal, id, type, attributes, blob)"         \
+                   " VALUES (?, ?, ?, ?, ?, ?)")                                               \
     X(ELEMENT_CHANGE,                                                                          \
       "UPDATE element SET type = coalesce(?3, type), attributes = coalesce(?4, attributes),"   \
       " blob = coalesce(?5, blob) WHERE object = ?1 AND id = ?2")                              \
     X(ELEMENT_REMOVE, "DELETE FROM element WHERE object = ? AND id = ?")                       \
     X(ELEMENTS_REMOVE, "DELETE FROM element WHERE object = ?")                                 \
-    X(USAGE, "SELECT bytes FROM usage")                                                        \
+    X(USAGE, SQL_USAGE_NOW)                                                                    \
     X(BLOB_FIND, "SELECT number FROM blob WHERE sha256 = ?")                                   \
-    X(BLOB_ADD, "INSERT INTO blob (sha256, length) VALUES (?, ?)")                             \
-    X(SMALL, "SELECT data FROM small WHERE blob = ?")                                          \
-    X(SMALL_ADD, "INSERT INTO small (blob, data) VALUES (?, ?) ON CONFLICT DO NOTHING")        \
-    X(SMALL_REMOVE, "DELETE FROM small WHERE blob = ?")                                        \
-    X(GARBAGE, "SELECT number, sha256, EXISTS (SELECT 1 FROM small WHERE blob = number)"       \
-               ", length FROM blob WHERE uses = 0 LIMIT ?")                                    \
+    X(BLOB_ADD, "INSERT INTO blob (number, sha256, length, uses, added, data)"                 \
+                " VALUES (" SQL_LAST_BLOB " + 1, ?1, ?2, ?3, " SQL_ADDED " + ?2, ?4)")         \
+    X(BLOB_AGAIN, "UPDATE blob SET data = coalesce(data, ?2) WHERE number = ?1")               \
+    X(BLOB_USE, "UPDATE blob SET uses = uses + ?2 WHERE number = ?1")                          \
+    X(BLOB_LEAVE, "UPDATE blob SET uses = uses - 1 WHERE number ="                             \
+                  " (SELECT blob FROM element WHERE object = ? AND id = ?)")                   \
+    X(SMALL, "SELECT data FROM blob WHERE number = ? AND data IS NOT NULL")                    \
+    X(GARBAGE, "SELECT number, sha256, data IS NOT NULL, length FROM blob WHERE uses = 0"      \
+               " LIMIT ?")                                                                     \
     X(BLOB_REMOVE, "DELETE FROM blob WHERE number = ? AND uses = 0")                           \
     X(TABLES, "SELECT count(*) FROM sqlite_schema")                                            \
     X(FEED, "SELECT coalesce((SELECT max(number) FROM object), 0),"                            \
             " coalesce((SELECT max(seq) FROM change), 0)")                                     \
-    X(IDENTITY, "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'object'), 0)," \
+    X(IDENTITY, "SELECT " SQL_LAST_OBJECT ","                                                  \
                 " coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'change'), 0),"       \
                 " catalog, (SELECT min(seq) - 1 FROM change) FROM identity")                   \
     X(CHANGES_AFTER, "SELECT max(seq), object FROM"                                            \
@@ -308,8 +404,7 @@ enum sql {
 #define SQL_WALK_AMONG_FIELD ")) CROSS JOIN field ON object = wanted"
 #define SQL_WALK_AMONG_ENTRY ")) CROSS JOIN entry ON number = wanted"
 /* Objects of some audiences, as a JSON array; all, or among some numbers. */
-#define SQL_AUDIENCE_ALL \
-    "SELECT number FROM entry WHERE audience IN (SELECT value FROM json_each("
+#define SQL_AUDIENCE_ALL "SELECT number FROM entry WHERE audience IN (SELECT value FROM json_each("
 #define SQL_AUDIENCE_AMONG "SELECT number" SQL_WALK_AMONG
 #define SQL_AUDIENCE_IS " WHERE audience IN (SELECT value FROM json_each("
 #define SQL_WALK_COUNT "SELECT count(*) FROM ("

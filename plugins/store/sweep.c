@@ -136,7 +136,7 @@ register_work(struct connection *connection, void *closure, struct failure *fail
     const struct listed *listed = closure;
 
     for (size_t i = 0; i < listed->count; i++)
-        catalog_blob(connection, &listed->list[i], NULL);
+        catalog_blob(connection, &listed->list[i], NULL, false);
     return connection_status(connection, failure);
 }
 

@@ -356,7 +356,7 @@ START_TEST(keeps_small_bytes_in_the_catalog)
     repository_change_free(&change);
     scratch_check();
     ck_assert_int_eq(scratch_blob_count, 20);
-    ck_assert_int_eq(scratch_sql("SELECT count(*) FROM small"), 16);
+    ck_assert_int_eq(scratch_sql("SELECT count(data) FROM blob"), 16);
     for (int i = 0; i < 20; i++) {
         snprintf(name, sizeof(name), "e%d", i);
         memset(text, 'a' + i, sizeof(text));

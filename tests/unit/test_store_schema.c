@@ -88,6 +88,31 @@
     "INSERT INTO word (rowid, text) VALUES (1, 'old/1');"                                  \
     "PRAGMA user_version = 4;"
 
+/* What version 5 was like: the index has left; the newest object and the newest bytes are gone, and
+ * of the others the ones are small. */
+#define SCHEMA_TO_5                                                                                \
+    "DROP TABLE vocabulary; DROP TABLE word; DROP TABLE field; DROP TABLE path;"                   \
+    "DROP INDEX object_type; DROP INDEX object_created_on; DROP INDEX object_modified_on;"         \
+    "DROP INDEX object_created_by;"                                                                \
+    "CREATE TABLE identity (catalog BLOB NOT NULL) STRICT;"                                        \
+    "INSERT INTO identity VALUES (x'0123456789abcdef0123456789abcdef');"                           \
+    "CREATE TABLE change (seq INTEGER PRIMARY KEY AUTOINCREMENT, object INTEGER NOT NULL) STRICT;" \
+    "CREATE TRIGGER object_changed AFTER UPDATE ON object BEGIN"                                   \
+    "  INSERT INTO change (object) VALUES (NEW.number); END;"                                      \
+    "CREATE TRIGGER object_removed AFTER DELETE ON object BEGIN"                                   \
+    "  INSERT INTO change (object) VALUES (OLD.number); END;"                                      \
+    "INSERT INTO blob (sha256, length) VALUES"                                                     \
+    " (x'486ea46224d1bb4fb680f34f7c9ad96a8f24ec88be73ea8e5a6c65260e9cb8a7', 5),"                   \
+    " (x'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855', 0),"                   \
+    " (zeroblob(32), 9);"                                                                          \
+    "INSERT INTO small VALUES (2, CAST('world' AS BLOB)), (3, x'');"                               \
+    "INSERT INTO element (object, ordinal, id, type, blob, attributes) VALUES"                     \
+    " (2, 1, 'z', 'text/plain', 2, NULL), (2, 2, 'a', NULL, 3, NULL), (2, 5, 'm', NULL, 2, NULL);" \
+    "DELETE FROM blob WHERE number = 4;"                                                           \
+    "INSERT INTO object (id, type, created_on, modified_on) VALUES ('old/9', 'Bare', 1, 1);"       \
+    "DELETE FROM object WHERE id = 'old/9';"                                                       \
+    "PRAGMA user_version = 5;"
+
 static void
 execute(const char *sql)
 {
@@ -169,7 +194,7 @@ START_TEST(brings_version_1_up_to_date)
     ck_assert_str_eq(object_text(repository, "old/1"), OLD_1);
     ck_assert_str_eq(object_text(repository, "old/2"), "{\"id\":\"old/2\",\"type\":\"Bare\"}");
     ck_assert_str_eq(element_text(repository, "old/1", "a"), "hello");
-    ck_assert_int_eq(scratch_sql("SELECT bytes FROM usage"), 5);
+    ck_assert_int_eq(scratch_sql(SCRATCH_USAGE), 5);
     ck_assert_int_eq(scratch_sql("SELECT version FROM object WHERE id = 'old/1'"), 3);
     ck_assert_int_eq(found("tess 1891"), 1);
     ck_assert_int_eq(found("old"), 2);
@@ -229,6 +254,67 @@ START_TEST(brings_version_4_up_to_date)
 }
 END_TEST
 
+#define OLD_2                                                                                  \
+    "{\"id\":\"old/2\",\"type\":\"Bare\",\"elements\":[{\"id\":\"z\",\"type\":\"text/plain\"," \
+    "\"length\":5},{\"id\":\"a\",\"length\":0},{\"id\":\"m\",\"length\":5}"
+
+/* Small bytes come to their rows, and what was counted goes on. */
+START_TEST(brings_version_5_up_to_date)
+{
+    make_version_1();
+    execute(SCHEMA_TO_4);
+    execute(SCHEMA_TO_5);
+    repository = scratch_open();
+    scratch_check();
+    ck_assert_int_eq(scratch_sql(SCRATCH_USAGE), 10);
+    ck_assert_int_eq(scratch_sql("SELECT count(data) FROM blob"), 2);
+    ck_assert_int_eq(scratch_sql("SELECT max(seq) FROM change"), 1);
+    ck_assert_int_eq(scratch_sql("SELECT catalog = x'0123456789abcdef0123456789abcdef'"
+                                 " FROM identity"),
+                     1);
+    ck_assert_str_eq(object_text(repository, "old/1"), OLD_1);
+    ck_assert_str_eq(object_text(repository, "old/2"), OLD_2 "]}");
+    ck_assert_str_eq(element_text(repository, "old/1", "a"), "hello");
+    ck_assert_str_eq(element_text(repository, "old/2", "z"), "world");
+    ck_assert_str_eq(element_text(repository, "old/2", "a"), "");
+    ck_assert_int_eq(found("old"), 2);
+    object_create(repository, "new", "{\"type\":\"T\",\"elements\":[{\"id\":\"e\"}]}", "e", "new");
+    ck_assert_int_eq(scratch_sql("SELECT number FROM object WHERE id = 'new'"), 4);
+    ck_assert_int_eq(scratch_sql("SELECT max(number) FROM blob"), 5);
+    ck_assert_int_eq(
+        object_update(repository, "old/2", "{\"elements\":[{\"id\":\"b\"},{\"id\":\"z\"}]}"),
+        REPOSITORY_OK);
+    ck_assert_str_eq(object_text(repository, "old/2"), OLD_2 ",{\"id\":\"b\"}]}");
+    scratch_check();
+    scratch_check_index();
+}
+END_TEST
+
+/* Not even those of the newest, and also not after a restart. */
+START_TEST(gives_no_number_twice)
+{
+    struct failure failure;
+    char name[8];
+
+    for (int i = 1; i <= 6; i++) {
+        repository = scratch_open();
+        for (int newer = 0; newer < 2; newer++) {
+            snprintf(name, sizeof(name), "x/%d", newer);
+            object_create(repository, name, "{\"type\":\"T\",\"elements\":[{\"id\":\"e\"}]}", "e",
+                          name);
+            ck_assert_int_eq(scratch_sql("SELECT max(number) FROM object"), 2 * i - 1 + newer);
+            ck_assert_int_eq(scratch_sql("SELECT max(number) FROM blob"), 2 * i - 1 + newer);
+        }
+        for (int k = 0; k < 2; k++) {
+            snprintf(name, sizeof(name), "x/%d", i % 2 == 0 ? k : 1 - k);
+            ck_assert_int_eq(repository_delete(repository, NULL, name, 1, &failure), REPOSITORY_OK);
+            scratch_check();
+        }
+        repository_close(&repository);
+    }
+}
+END_TEST
+
 START_TEST(refuses_a_newer_version)
 {
     struct failure failure;
@@ -237,7 +323,7 @@ START_TEST(refuses_a_newer_version)
     repository_close(&repository);
     scratch_sql("PRAGMA user_version = 77");
     ck_assert_ptr_null(repository_open(scratch_root, &failure));
-    ck_assert_str_eq(failure.text, "the catalog: schema version 77 is newer than 5, the last this "
+    ck_assert_str_eq(failure.text, "the catalog: schema version 77 is newer than 6, the last this "
                                    "handler knows");
 }
 END_TEST
@@ -264,6 +350,8 @@ suite(void)
     tcase_add_test(tests, brings_version_1_up_to_date);
     tcase_add_test(tests, forgets_what_version_1_wrote);
     tcase_add_test(tests, brings_version_4_up_to_date);
+    tcase_add_test(tests, brings_version_5_up_to_date);
+    tcase_add_test(tests, gives_no_number_twice);
     tcase_add_test(tests, refuses_a_newer_version);
     tcase_add_test(tests, refuses_another_programs_database);
     suite_add_tcase(made, tests);

@@ -214,9 +214,9 @@ object_metadata(struct connection *connection, int64_t number, const json_t *obj
     sqlite3_finalize(statement);
 }
 
-/* The numbers of the object's bytes, by element id. */
+/* The numbers of the object's bytes, by element id, with a use for each. */
 static json_t *
-object_blobs(const struct batch *batch, const json_t *object)
+object_blobs(const struct batch *batch, struct connection *connection, const json_t *object)
 {
     const json_t *elements = json_object_get(object, "elements");
     json_t *blobs = json_object(), *element;
@@ -229,8 +229,10 @@ object_blobs(const struct batch *batch, const json_t *object)
 
         if (dump_bytes(element, &blob)) {
             json_int_t place = json_integer_value(json_object_get(batch->places, blob.name));
+            int64_t number = batch->bytes[place].blob.number;
 
-            json_object_set_new_nocheck(blobs, id, json_integer(batch->bytes[place].blob.number));
+            json_object_set_new_nocheck(blobs, id, json_integer(number));
+            catalog_use(connection, number, 1);
         }
     }
     return blobs;
@@ -272,7 +274,7 @@ object_work(struct batch *batch, struct connection *connection, const json_t *ob
         return REPOSITORY_FAILED;
     if (number != 0)
         return object_there(batch, connection, number, object, line, failure);
-    blobs = object_blobs(batch, object);
+    blobs = object_blobs(batch, connection, object);
     catalog_add(connection, id, object, blobs,
                 json_string_value(json_object_get(metadata, "createdBy")), &time);
     number = catalog_find(connection, id, &version);
@@ -289,7 +291,7 @@ bytes_work(struct batch *batch, struct connection *connection, struct batch_byte
     if (bytes->staged && stage_confirm(batch->stage, &bytes->blob, failure) != REPOSITORY_OK)
         return REPOSITORY_FAILED;
     if (bytes->staged || bytes->data != NULL)
-        bytes->blob.number = catalog_blob(connection, &bytes->blob, bytes->data);
+        bytes->blob.number = catalog_blob(connection, &bytes->blob, bytes->data, false);
     else
         bytes->blob.number = source_blob(connection, &bytes->blob, true);
     if (bytes->blob.number == 0 && !connection->failed)

@@ -20,14 +20,13 @@
 #define TOOL_SQL_ANY_OBJECT "SELECT 1 FROM object LIMIT 1"
 #define TOOL_SQL_OBJECTS "SELECT number FROM object ORDER BY number"
 
-#define TOOL_SQL_FILES                                            \
-    "SELECT b.number, b.sha256, b.length FROM blob b"             \
-    " WHERE b.number > ?1 AND b.uses > 0"                         \
-    " AND NOT EXISTS (SELECT 1 FROM small WHERE blob = b.number)" \
-    " ORDER BY b.number LIMIT ?2"
-#define TOOL_SQL_SMALL                                                      \
-    "SELECT b.sha256, s.data FROM small s JOIN blob b ON b.number = s.blob" \
-    " WHERE b.uses > 0 ORDER BY s.blob"
+#define TOOL_SQL_FILES                                 \
+    "SELECT number, sha256, length FROM blob"          \
+    " WHERE number > ?1 AND uses > 0 AND data IS NULL" \
+    " ORDER BY number LIMIT ?2"
+#define TOOL_SQL_SMALL              \
+    "SELECT sha256, data FROM blob" \
+    " WHERE uses > 0 AND data IS NOT NULL ORDER BY number"
 #define TOOL_SQL_PIECES "SELECT count(*) FROM blob WHERE uses > 0"
 #define TOOL_SQL_BYTES "SELECT coalesce(sum(length), 0) FROM blob WHERE uses > 0"
 #define TOOL_SQL_GARBAGE "SELECT count(*) FROM blob WHERE uses = 0"
@@ -45,9 +44,7 @@
 #define TOOL_SQL_INTEGRITY "PRAGMA integrity_check"
 #define TOOL_SQL_INTEGRITY_QUICK "PRAGMA quick_check"
 #define TOOL_SQL_POINTERS "CREATE INDEX verify_pointers ON element (blob) WHERE blob IS NOT NULL"
-#define TOOL_SQL_BLOBS                                    \
-    "SELECT b.number, b.sha256, b.length, b.uses, s.data" \
-    " FROM blob b LEFT JOIN small s ON s.blob = b.number ORDER BY b.number"
+#define TOOL_SQL_BLOBS "SELECT number, sha256, length, uses, data FROM blob ORDER BY number"
 #define TOOL_SQL_POINTING                                                        \
     "SELECT o.id, e.id FROM element e LEFT JOIN object o ON o.number = e.object" \
     " WHERE e.blob = ?1 ORDER BY e.object, e.ordinal"
@@ -67,13 +64,10 @@
       " ' uses, but ' || (SELECT count(*) FROM element e WHERE e.blob = b.number)" \
       " || ' elements point to them', NULL, NULL FROM blob b"                      \
       " WHERE b.uses <> (SELECT count(*) FROM element e WHERE e.blob = b.number)") \
-    X("SELECT 'bytes are kept under number ' || s.blob || ', which nothing has',"  \
-      " NULL, NULL FROM small s"                                                   \
-      " WHERE NOT EXISTS (SELECT 1 FROM blob b WHERE b.number = s.blob)")          \
-    X("SELECT 'usage is ' || coalesce((SELECT sum(bytes) FROM usage), 'missing')"  \
+    X("SELECT 'usage is ' || coalesce((" SQL_USAGE_NOW "), 'missing')"             \
       " || ', but all bytes together are ' || coalesce(sum(length), 0),"           \
       " NULL, NULL FROM blob"                                                      \
-      " HAVING coalesce(sum(length), 0) IS NOT (SELECT sum(bytes) FROM usage)")    \
+      " HAVING coalesce(sum(length), 0) IS NOT (" SQL_USAGE_NOW ")")               \
     X("SELECT 'the attributes are not JSON', o.id, NULL FROM object o"             \
       " WHERE o.attributes IS NOT NULL AND NOT json_valid(o.attributes)")          \
     X("SELECT 'the attributes are not JSON',"                                      \
