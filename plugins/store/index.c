@@ -207,7 +207,7 @@ index_open(const char *root, struct database *database, struct blobs *blobs,
     pthread_mutex_init(&index->resting, NULL);
     pthread_cond_init(&index->ended, NULL);
     pthread_mutex_init(&index->working, NULL);
-    index->janitor = janitor_new(index_work, index);
+    index->janitor = janitor_new("store-index", index_work, index);
     index->lock = database_lock_file(root, "index.lock", failure);
     if (index->janitor == NULL)
         failure_set(failure, "memory is short");

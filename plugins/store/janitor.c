@@ -12,6 +12,7 @@
 #define AGAIN_S 3
 
 struct janitor {
+    const char *name;
     bool (*clean)(void *closure);
     void *closure;
     pthread_mutex_t lock;
@@ -44,6 +45,7 @@ janitor_run(void *closure)
 {
     struct janitor *janitor = closure;
 
+    pthread_setname_np(pthread_self(), janitor->name);
     pthread_mutex_lock(&janitor->lock);
     while (!janitor->ending || janitor->done != janitor->asked) {
         unsigned long asked = janitor->asked;
@@ -77,12 +79,13 @@ janitor_start(struct janitor *janitor)
 }
 
 struct janitor *
-janitor_new(bool (*clean)(void *closure), void *closure)
+janitor_new(const char *name, bool (*clean)(void *closure), void *closure)
 {
     struct janitor *janitor = calloc(1, sizeof(*janitor));
 
     if (janitor == NULL)
         return NULL;
+    janitor->name = name;
     janitor->clean = clean;
     janitor->closure = closure;
     pthread_mutex_init(&janitor->lock, NULL);

@@ -11,7 +11,7 @@ struct janitor;
 
 /* `clean` says whether all is done; if not, it is called again some seconds later. NULL: memory is
  * short. */
-struct janitor *janitor_new(bool (*clean)(void *closure), void *closure);
+struct janitor *janitor_new(const char *name, bool (*clean)(void *closure), void *closure);
 /* Ends it, once what was asked for is done. */
 void janitor_free(struct janitor **janitor);
 /* Has it clean once, from the start, some time after this call. */

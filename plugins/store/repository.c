@@ -55,7 +55,7 @@ repository_open(const char *root, struct failure *failure)
     repository->blobs = blobs_open(root, failure);
     /* The catalog is opened by name, again and again: the name must not depend on the working
      * directory. */
-    repository->janitor = janitor_new(repository_clean, repository);
+    repository->janitor = janitor_new("store-sweep", repository_clean, repository);
     if (repository->janitor == NULL)
         failure_set(failure, "memory is short");
     else if (repository->blobs != NULL && (path = realpath(root, NULL)) == NULL)

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* So long that a minted id is a legal one: a slash and MINTED_DIGITS follow (write.c). */
+/* So long that a minted id is a legal one: a slash and digits follow (write.c). */
 #define PREFIX_MAX (DOIP_ID_MAX - 64)
 
 static const doip_option options_table[] = {

@@ -162,9 +162,11 @@ START_TEST(mints_ids)
     char first[600];
 
     snprintf(first, sizeof(first), "%s", minted());
-    ck_assert_uint_eq(strlen(first), strlen("35.TEST/") + 20);
+    ck_assert_uint_eq(strlen(first), strlen("35.TEST/") + 28);
     ck_assert_int_eq(strncmp(first, "35.TEST/", 8), 0);
     ck_assert_str_ne(first, minted());
+    usleep(2000);
+    ck_assert_int_lt(strcmp(first, minted()), 0); /* in the order of time */
     close_store();
     open_store("20.500.1/sub");
     ck_assert_int_eq(strncmp(minted(), "20.500.1/sub/", 13), 0);
