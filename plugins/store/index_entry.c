@@ -127,7 +127,7 @@ entry_words(struct entry *entry, sqlite3_stmt *row, const json_t *attributes, co
 
 /* ------------------------------------------------------------------ entries */
 
-/* The number of those who may read the object. */
+/* The number of those who may read the object, which is counted there. */
 static int64_t
 entry_audience(struct connection *connection, sqlite3_stmt *row, const json_t *attributes)
 {
@@ -147,6 +147,7 @@ entry_audience(struct connection *connection, sqlite3_stmt *row, const json_t *a
     } else if (connection_run(connection, SQL_AUDIENCE_ADD, "s", text)) {
         number = connection_rowid(connection);
     }
+    connection_run(connection, SQL_AUDIENCE_ENTER, "i", number);
     free(text);
     return number;
 }
@@ -185,6 +186,8 @@ entry_remove(struct connection *connection, int64_t number)
 {
     connection_run(connection, SQL_WORDS_REMOVE, "i", number);
     connection_run(connection, SQL_FIELDS_REMOVE, "i", number);
+    connection_run(connection, SQL_AUDIENCE_LEAVE, "i", number);
+    connection_run(connection, SQL_AUDIENCE_CLOSE, "i", number);
     return connection_run(connection, SQL_ENTRY_REMOVE, "i", number) &&
            connection_changes(connection) > 0;
 }

@@ -302,6 +302,19 @@ END_TEST
 
 /* What another process did is found at once, by both. It is forked before this one has anything
  * open: a child must not touch what its parent's SQLite knows. */
+/* Words are written when there are many, not after each object: nothing on the way makes a
+ * savepoint. Of one batch, they are one piece of the full-text index. */
+START_TEST(collects_words)
+{
+    make(1, 200);
+    repository_close(&repository);
+    remove_index();
+    repository = scratch_open();
+    ck_assert_int_eq(found("was"), 200);
+    ck_assert_int_eq(scratch_sql_of("index.db", "SELECT max(segid) FROM word_idx"), 1);
+}
+END_TEST
+
 START_TEST(finds_what_others_did)
 {
     int here[2], there[2], status;
@@ -491,6 +504,7 @@ suite(void)
     tcase_add_test(tests, has_changes_forgotten);
     tcase_add_test(tests, is_kept_current);
     tcase_add_test(tests, is_filled_in_batches);
+    tcase_add_test(tests, collects_words);
     tcase_add_test(tests, finds_what_others_did);
     tcase_add_test(tests, is_settled_by_reopening);
     tcase_add_test(tests, takes_in_text);
