@@ -16,10 +16,21 @@
 #include <unistd.h>
 
 void
+blobs_digits(char *text, const unsigned char *bytes, size_t size)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < size; i++) {
+        *text++ = digits[bytes[i] >> 4];
+        *text++ = digits[bytes[i] & 15];
+    }
+    *text = '\0';
+}
+
+void
 blob_name(struct blob *blob)
 {
-    for (int i = 0; i < 32; i++)
-        snprintf(blob->name + 2 * i, 3, "%02x", blob->sha256[i]);
+    blobs_digits(blob->name, blob->sha256, sizeof(blob->sha256));
 }
 
 bool
@@ -49,8 +60,7 @@ blobs_random(char name[33])
 
     if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
         return false;
-    for (int i = 0; i < 16; i++)
-        snprintf(name + 2 * i, 3, "%02x", bytes[i]);
+    blobs_digits(name, bytes, sizeof(bytes));
     return true;
 }
 

@@ -23,6 +23,8 @@ enum { BLOB_PATH = 2 + 1 + 64 + 1 };
 
 /* Its place below elements/. */
 void blob_path(const struct blob *blob, char path[BLOB_PATH]);
+/* Two hexadecimal digits for each byte. */
+void blobs_digits(char *text, const unsigned char *bytes, size_t size);
 /* 32 random digits; false with errno. */
 bool blobs_random(char name[33]);
 /* Seconds that no clock setting changes. */

@@ -78,7 +78,7 @@ repository_stage_begin(struct repository_change *change, const char *element,
     if (staged != NULL) {
         change->staged = staged;
         staged += change->count++;
-        *staged = (struct staged){.element = strdup(element), .data = malloc(REPOSITORY_SMALL_MAX)};
+        *staged = (struct staged){.element = strdup(element), .data = malloc(1)};
     }
     if (staged == NULL || staged->element == NULL || staged->data == NULL)
         return failure_set(failure, "memory is short");
@@ -154,6 +154,21 @@ stage_open(struct repository_change *change, struct staged *staged, struct failu
     return status;
 }
 
+static int
+stage_small(struct repository_change *change, struct staged *staged, const void *data, size_t size,
+            struct failure *failure)
+{
+    char *grown = realloc(staged->data, staged->size + 1);
+
+    if (grown == NULL)
+        return failure_set(failure, "memory is short");
+    staged->data = grown;
+    memcpy(grown + staged->blob.length, data, size);
+    staged->blob.length += size;
+    change->small += size;
+    return REPOSITORY_OK;
+}
+
 int
 repository_stage_write(struct repository_change *change, const void *data, size_t size,
                        struct failure *failure)
@@ -166,12 +181,8 @@ repository_stage_write(struct repository_change *change, const void *data, size_
     if ((status = limit_check(change, staged, failure)) != REPOSITORY_OK)
         return status;
     if (staged->data != NULL && size <= REPOSITORY_SMALL_MAX - staged->blob.length &&
-        size <= SMALL_ALL_MAX - change->small) {
-        memcpy(staged->data + staged->blob.length, data, size);
-        staged->blob.length += size;
-        change->small += size;
-        return REPOSITORY_OK;
-    }
+        size <= SMALL_ALL_MAX - change->small)
+        return stage_small(change, staged, data, size, failure);
     if (staged->data != NULL && (status = stage_open(change, staged, failure)) != REPOSITORY_OK)
         return status;
     return stage_write(change->stage, data, size, failure);
@@ -181,7 +192,6 @@ int
 repository_stage_end(struct repository_change *change, struct failure *failure)
 {
     struct staged *staged = &change->staged[change->count - 1];
-    char *shrunk;
 
     if (staged->data == NULL)
         return stage_end(change->stage, &staged->blob, failure);
@@ -189,9 +199,6 @@ repository_stage_end(struct repository_change *change, struct failure *failure)
                    NULL) != 1)
         return failure_set(failure, "SHA-256 is not to be had");
     blob_name(&staged->blob);
-    shrunk = realloc(staged->data, staged->blob.length + 1);
-    if (shrunk != NULL)
-        staged->data = shrunk;
     return REPOSITORY_OK;
 }
 
@@ -208,6 +215,19 @@ change_publish(struct repository_change *change, struct failure *failure)
 }
 
 /* ------------------------------------------------------------------ the commit */
+
+/* The bytes staged last for an element. */
+static const struct blob *
+change_staged(const char *element, void *closure)
+{
+    const struct repository_change *change = closure;
+
+    for (size_t i = change->count; i-- > 0;) {
+        if (strcmp(change->staged[i].element, element) == 0)
+            return &change->staged[i].blob;
+    }
+    return NULL;
+}
 
 /* Under the write lock: the numbers of the staged bytes, by element id, with a use for each. Failures
  * are latched. */
@@ -253,10 +273,8 @@ writing_replaces(const char *id, void *closure)
     json_t *dropped;
     size_t i;
 
-    for (i = 0; i < writing->change->count; i++) {
-        if (strcmp(writing->change->staged[i].element, id) == 0)
-            return true;
-    }
+    if (change_staged(id, writing->change) != NULL)
+        return true;
     json_array_foreach(writing->terms->drop, i, dropped)
     {
         if (strcmp(json_string_value(dropped), id) == 0)
@@ -300,19 +318,6 @@ writing_check(const struct writing *writing, const json_t *is, int64_t version,
     return status == REPOSITORY_OK
                ? repository_expect(writing->id, version, writing->terms->version, failure)
                : status;
-}
-
-/* The bytes staged last for an element. */
-static const struct blob *
-change_staged(const char *element, void *closure)
-{
-    const struct repository_change *change = closure;
-
-    for (size_t i = change->count; i-- > 0;) {
-        if (strcmp(change->staged[i].element, element) == 0)
-            return &change->staged[i].blob;
-    }
-    return NULL;
 }
 
 /* Under the write lock: writes it, and tells what there is then. */

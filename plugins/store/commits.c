@@ -3,12 +3,14 @@
  * worker process, from any of its threads.
  *
  * There is no thread for it. The first to come leads: it waits for its process' turn, takes what
- * has queued by then, runs it all, commits, and tells each how it went; then the next in the queue
- * leads. So the slower the disk, the more share a sync.
+ * has queued by then, runs it all, commits, wakes the next in the queue to lead, and tells each how
+ * it went. So the slower the disk, the more share a sync. Each waits for a semaphore of its own and
+ * needs no lock when it wakes, or all of a batch would queue for that once more.
  */
 #include "database_impl.h"
 
 #include <errno.h>
+#include <semaphore.h>
 #include <string.h>
 #include <sys/file.h>
 
@@ -27,9 +29,9 @@ struct job {
     void *closure;
     struct failure *failure;
     bool alone; /* in a transaction of its own */
-    bool done;
+    bool done;  /* when it is woken; if not, it leads */
     int status;
-    pthread_cond_t wake;
+    sem_t wake;
 };
 
 /* ------------------------------------------------------------------ the log */
@@ -205,45 +207,43 @@ batch_run(struct database *database)
     return batch;
 }
 
-/* Under the lock, which is given up meanwhile: leads one batch, and lets the next lead. */
+/* By the first of the queue: leads one batch, which it is in, and lets the next lead. A job is gone
+ * when it has been woken. */
 static void
 batch_lead(struct database *database)
 {
-    struct job *batch;
+    struct job *batch = batch_run(database), *own = batch, *next;
 
-    database->leading = true;
-    pthread_mutex_unlock(&database->queueing);
-    batch = batch_run(database);
     pthread_mutex_lock(&database->queueing);
-    database->leading = false;
-    while (batch != NULL) {
-        struct job *next = batch->next;
-
+    next = database->jobs;
+    database->leading = next != NULL;
+    pthread_mutex_unlock(&database->queueing);
+    if (next != NULL)
+        sem_post(&next->wake);
+    for (batch = own->next; batch != NULL; batch = next) {
+        next = batch->next;
         batch->done = true;
-        pthread_cond_signal(&batch->wake);
-        batch = next;
+        sem_post(&batch->wake);
     }
-    if (database->jobs != NULL)
-        pthread_cond_signal(&database->jobs->wake);
 }
 
 static int
 job_run(struct database *database, struct job *job)
 {
-    pthread_cond_init(&job->wake, NULL);
+    bool leads;
+
+    sem_init(&job->wake, 0, 0);
     pthread_mutex_lock(&database->queueing);
     *database->last = job;
     database->last = &job->next;
-    while (!job->done) {
-        /* Nobody leads, and the first of the queue was woken for it: it is this one, or one that
-         * has not run yet. Whoever runs first leads. */
-        if (!database->leading)
-            batch_lead(database);
-        else
-            pthread_cond_wait(&job->wake, &database->queueing);
-    }
+    leads = !database->leading;
+    database->leading = true;
     pthread_mutex_unlock(&database->queueing);
-    pthread_cond_destroy(&job->wake);
+    while (!leads && sem_wait(&job->wake) != 0)
+        continue; /* a signal */
+    if (!job->done)
+        batch_lead(database);
+    sem_destroy(&job->wake);
     return job->status;
 }
 

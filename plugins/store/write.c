@@ -10,22 +10,20 @@
 
 #include "store.h"
 
-/* What is read from the client at a time. */
+/* What is read from the client at a time, on the stack: a heap would be tidied for so large a block
+ * each time. */
 #define PIECE (64u << 10)
-/* Bytes of a minted id's suffix, two digits each: milliseconds since 1970, so that ids made one after
- * the other share a page of the catalog's index, and random ones. */
-enum { MINTED_TIME = 6, MINTED_RANDOM = 8 };
 
 /* Bytes of the element at hand, from the client to the change. */
 static doip_result
-stage_bytes(doip_request *request, doip_response *response, struct repository_change *change,
-            char *piece)
+stage_bytes(doip_request *request, doip_response *response, struct repository_change *change)
 {
+    char piece[PIECE];
     struct failure failure;
     ssize_t got;
     int status;
 
-    while ((got = doip_read(request, piece, PIECE)) > 0) {
+    while ((got = doip_read(request, piece, sizeof(piece))) > 0) {
         status = repository_stage_write(change, piece, (size_t)got, &failure);
         if (status != REPOSITORY_OK)
             return store_fail(request, response, status, &failure);
@@ -43,7 +41,6 @@ stage_all(doip_request *request, doip_response *response, struct repository_chan
 {
     doip_result result = DOIP_OK;
     struct failure failure;
-    char *piece = NULL;
     json_t *element;
     int more;
 
@@ -52,14 +49,11 @@ stage_all(doip_request *request, doip_response *response, struct repository_chan
 
         if (more < 0)
             result = DOIP_FAILED;
-        else if (piece == NULL && (piece = malloc(PIECE)) == NULL)
-            result = doip_fail(response, DOIP_STATUS_ERROR, "Memory is short.");
         else if (repository_stage_begin(change, id, &failure) != REPOSITORY_OK)
             result = store_fail(request, response, REPOSITORY_FAILED, &failure);
         else
-            result = stage_bytes(request, response, change, piece);
+            result = stage_bytes(request, response, change);
     }
-    free(piece);
     return result == DOIP_OK ? doip_input_end(request) : result;
 }
 
@@ -107,20 +101,20 @@ create_check(doip_request *request, doip_response *response, const json_t *objec
                                    : store_fail(request, response, status, &failure);
 }
 
+/* Milliseconds since 1970, so that ids made one after the other share a page of the catalog's index;
+ * then 64 random bits. */
 static bool
 create_mint(const struct store *store, char *id, size_t size)
 {
-    unsigned char random[MINTED_RANDOM];
+    unsigned long long random;
     struct timespec now;
-    int length;
 
-    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+    if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
         return false;
     clock_gettime(CLOCK_REALTIME, &now);
-    length = snprintf(id, size, "%s/%0*llx", store->prefix, 2 * MINTED_TIME,
-                      (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000);
-    for (size_t i = 0; i < sizeof(random); i++)
-        length += snprintf(id + length, size - (size_t)length, "%02x", random[i]);
+    snprintf(id, size, "%s/%012llx%016llx", store->prefix,
+             (unsigned long long)now.tv_sec * 1000 + (unsigned long long)now.tv_nsec / 1000000,
+             random);
     return true;
 }
 
