@@ -15,7 +15,7 @@
 
 /* The thread lets so much time pass after a commit, for others that share the work; so much while
  * another process works; and so much between two batches, for searches that want the lock. */
-#define REST_MS 50
+#define REST_MS 200
 #define REST_OTHER_MS 100
 #define REST_BATCH_MS 2
 /* A search waits so long for an index that is being filled. */

@@ -315,6 +315,25 @@ START_TEST(gives_no_number_twice)
 }
 END_TEST
 
+/* A create is one commit; the pages that it changes are in the log. */
+START_TEST(changes_few_pages)
+{
+    struct stat before, after;
+    char text[1025], id[16];
+
+    repository = scratch_open();
+    for (int i = 0; i <= 100; i++) {
+        snprintf(id, sizeof(id), "x/%d", 1000 + i);
+        snprintf(text, sizeof(text), "%-1024d", i);
+        object_create(repository, id, "{\"type\":\"T\",\"elements\":[{\"id\":\"e\"}]}", "e", text);
+        if (i == 0)
+            ck_assert_int_eq(stat(scratch_path("catalog.db-wal"), &before), 0);
+    }
+    ck_assert_int_eq(stat(scratch_path("catalog.db-wal"), &after), 0);
+    ck_assert_int_le((after.st_size - before.st_size) / (4096 + 24), 650);
+}
+END_TEST
+
 START_TEST(refuses_a_newer_version)
 {
     struct failure failure;
@@ -352,6 +371,7 @@ suite(void)
     tcase_add_test(tests, brings_version_4_up_to_date);
     tcase_add_test(tests, brings_version_5_up_to_date);
     tcase_add_test(tests, gives_no_number_twice);
+    tcase_add_test(tests, changes_few_pages);
     tcase_add_test(tests, refuses_a_newer_version);
     tcase_add_test(tests, refuses_another_programs_database);
     suite_add_tcase(made, tests);
