@@ -21,13 +21,13 @@ static const struct {
     debug_action action;
 } actions[] = {
 #define ROW(name, function) {#name, function},
-    DEBUG_ANSWERS(ROW) DEBUG_FAULTS(ROW)
+    DEBUG_ANSWERS(ROW) DEBUG_FAULTS(ROW) DEBUG_HOSTILE(ROW)
 #undef ROW
 };
 
 static const char *const operations[] = {
 #define ROW(name, function) PREFIX #name,
-    DEBUG_ANSWERS(ROW) DEBUG_FAULTS(ROW)
+    DEBUG_ANSWERS(ROW) DEBUG_FAULTS(ROW) DEBUG_HOSTILE(ROW)
 #undef ROW
     NULL,
 };

@@ -1,6 +1,7 @@
 /*
  * The debug handler: what its rooms share. An action is what one extended operation does, or one of the seven hooks when a
- * request asks for it; actions.c has those that answer, faults.c those that misbehave, debug.c the descriptor and the way in.
+ * request asks for it; actions.c has those that answer, faults.c those that misbehave, hostile.c those that harm
+ * the process, debug.c the descriptor and the way in.
  * Runs in the worker's threads. For tests only: never installed.
  */
 #ifndef DEBUG_H
@@ -61,9 +62,22 @@ typedef doip_result (*debug_action)(doip_request *request, doip_response *respon
     X(Exit, fault_exit)                                                                            \
     X(Overflow, fault_overflow)
 
+#define DEBUG_HOSTILE(X)                                                                           \
+    X(CallExit, hostile_call_exit)                                                                 \
+    X(EndThread, hostile_end_thread)                                                               \
+    X(Smash, hostile_smash)                                                                        \
+    X(Loop, hostile_loop)                                                                          \
+    X(Leak, hostile_leak)                                                                          \
+    X(Threads, hostile_threads)                                                                    \
+    X(Fork, hostile_fork)                                                                          \
+    X(Close, hostile_close)                                                                        \
+    X(ReadPast, hostile_read_past)                                                                 \
+    X(AnswerAgain, hostile_answer_again)
+
 #define DEBUG_DECLARE(name, function) doip_result function(doip_request *request, doip_response *response);
 DEBUG_ANSWERS(DEBUG_DECLARE)
 DEBUG_FAULTS(DEBUG_DECLARE)
+DEBUG_HOSTILE(DEBUG_DECLARE)
 #undef DEBUG_DECLARE
 
 /* Sleeps that many milliseconds, whatever signals come. */

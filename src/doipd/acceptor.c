@@ -14,6 +14,7 @@
 #include "acceptor.h"
 #include "clock.h"
 #include "connection.h"
+#include "descriptors.h"
 
 enum {
     PAUSE_SHARE_MS = 20,      /* above the worker's share of connections */
@@ -70,6 +71,9 @@ accept_failed(struct acceptor *acceptor, int error)
     case EPERM:
     case ETIMEDOUT:
         return;
+    case EBADF:
+    case ENOTSOCK:
+        descriptors_lost(acceptor->fd);
     default:
         if (worker_may_say(&acceptor->worker->accept_said))
             log_error(ACCEPT_FAILED, "can't accept on %s: %s; trying again every %d ms", acceptor->text, strerror(error),
@@ -227,8 +231,10 @@ acceptors_close(struct worker *worker)
     for (size_t i = 0; i < worker->acceptor_count; i++) {
         struct acceptor *acceptor = &worker->acceptors[i];
 
-        if (acceptor->fd >= 0)
+        if (acceptor->fd >= 0) {
+            descriptors_drop(acceptor->fd);
             close(acceptor->fd);
+        }
         acceptor->fd = -1;
     }
 }

@@ -35,7 +35,7 @@ check_all(const struct config_source *source, char *reason, size_t size)
     SSL_CTX_free(tls);
     good = privileges_drop(&account, reason, size) && handlers_load(&handlers, config, by_root, NULL, reason, size);
     if (good)
-        handlers_close(&handlers);
+        handlers_close(&handlers, NULL);
     config_free(&config);
     return good;
 }

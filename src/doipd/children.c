@@ -26,6 +26,7 @@ enum {
     DELAY_FIRST_MS = 100,
     DELAY_MOST_MS = 30000,
     KILL_AFTER_MS = 5000, /* beyond timeouts.shutdown */
+    HOW = 256,            /* of the text for how a worker ended */
 };
 
 /* ------------------------------------------------------------------ fork */
@@ -281,20 +282,25 @@ hear_last_words(struct generation *generation, struct child *child)
 /* ------------------------------------------------------------------ death */
 
 static void
-describe_end(int status, char *text, size_t size)
+describe_end(const struct generation *generation, const struct child *child, int status, char text[HOW])
 {
+    char words[SCORE_WORDS];
+
+    scoreboard_last_words(&generation->board, child->part, words);
     if (WIFSIGNALED(status))
-        snprintf(text, size, "was killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+        snprintf(text, HOW, "was killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+    else if (WEXITSTATUS(status) == WORKER_EXIT_BROKEN && words[0] != '\0')
+        snprintf(text, HOW, "ended itself, as %s;", words);
     else
-        snprintf(text, size, "ended with status %d", WEXITSTATUS(status));
+        snprintf(text, HOW, "ended with status %d", WEXITSTATUS(status));
 }
 
 static void
 log_death(const struct generation *generation, const struct child *child, int status)
 {
-    char how[128], doing[512];
+    char how[HOW], doing[512];
 
-    describe_end(status, how, sizeof how);
+    describe_end(generation, child, status, how);
     scoreboard_describe(&generation->board, child->part, doing, sizeof doing);
     log_error(WORKER_DIED, "worker %zu (pid %d) %s%s%s", child->number, (int)child->pid, how,
               doing[0] != '\0' ? " " : "", doing);
@@ -303,11 +309,11 @@ log_death(const struct generation *generation, const struct child *child, int st
 static void
 starting_worker_died(struct generation *generation, const struct child *child, int status)
 {
-    char how[128], doing[512];
+    char how[HOW], doing[512];
 
     if (generation->failure[0] != '\0')
         return;
-    describe_end(status, how, sizeof how);
+    describe_end(generation, child, status, how);
     scoreboard_describe(&generation->board, child->part, doing, sizeof doing);
     snprintf(generation->failure, sizeof generation->failure, "a worker %s before it was ready%s%s", how,
              doing[0] != '\0' ? ", " : "", doing);
@@ -316,10 +322,11 @@ starting_worker_died(struct generation *generation, const struct child *child, i
 void
 generation_reaped(struct generation *generation, struct child *child, int status, int64_t now)
 {
+    bool done = atomic_load(&scoreboard_worker(&generation->board, child->part)->done);
     bool serves = child < generation->children + generation->count, in_order;
 
     hear_last_words(generation, child);
-    in_order = child->state == CHILD_RETIRING && WIFEXITED(status) && WEXITSTATUS(status) == WORKER_EXIT_DONE;
+    in_order = child->state == CHILD_RETIRING && WIFEXITED(status) && WEXITSTATUS(status) == WORKER_EXIT_DONE && done;
     if (generation->state == GENERATION_STARTING)
         starting_worker_died(generation, child, status);
     else if (!in_order && generation->state != GENERATION_FAILED)
@@ -360,10 +367,13 @@ generation_enforce(struct generation *generation, int64_t now)
 {
     for (size_t i = 0; i < generation->slots; i++) {
         struct child *child = &generation->children[i];
+        char doing[512];
 
         if (child->state != CHILD_RETIRING || child->kill_at > now)
             continue;
-        log_warning(WORKER_KILLED, "worker %zu (pid %d) does not end: killing it", child->number, (int)child->pid);
+        scoreboard_describe(&generation->board, child->part, doing, sizeof doing);
+        log_warning(WORKER_KILLED, "worker %zu (pid %d) does not end: killing it%s%s", child->number, (int)child->pid,
+                    doing[0] != '\0' ? ", " : "", doing);
         kill(child->pid, SIGKILL);
         child->kill_at = now + KILL_AFTER_MS;
     }

@@ -1,6 +1,7 @@
 /*
  * The life of a connection: see connection.h. Runs in the worker's pool threads, the sweep in its control thread.
  */
+#include <errno.h>
 #include <netdb.h>
 #include <sched.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include "clock.h"
 #include "connection.h"
 #include "conversation.h"
+#include "descriptors.h"
 
 enum {
     ROOM_MOST = 64,       /* connections expired at once to make room */
@@ -149,6 +151,7 @@ connection_start(struct worker *worker, int fd, const struct sockaddr *from, soc
         free(connection);
         return;
     }
+    descriptors_take(fd);
     doip_stream_set_waits(connection->stream, 0, 0);
     link_in(worker, connection);
     metrics_count(METRICS_CONNECTIONS);
@@ -168,12 +171,15 @@ void
 connection_close(struct connection *connection, enum metrics_counter cause)
 {
     struct worker *worker = connection->worker;
+    int fd = doip_stream_fd(connection->stream);
 
     metrics_count(cause);
+    descriptors_check_socket(fd);
     link_out(worker, connection);
     doip_request_free(&connection->request);
     doip_reader_free(&connection->reader);
     doip_writer_free(&connection->writer);
+    descriptors_give_back(fd);
     doip_stream_free(&connection->stream);
     free(connection->identity);
     free(connection->certificate);
@@ -198,6 +204,8 @@ connection_park(struct connection *connection, int wants, int64_t wait_ms)
     connection->waits_for_peer = !writes && connection->phase != PHASE_HANDSHAKE;
     connection->armed = true;
     if (epoll_ctl(epoll, how, fd, &event) < 0) {
+        if (errno != ENOMEM && errno != ENOSPC)
+            descriptors_lost(fd);
         log_error(NO_MEMORY, "can't wait for a connection: out of memory for epoll");
         connection_close(connection, METRICS_CLOSED_RESOURCES);
         return;

@@ -7,6 +7,7 @@
 #include "builtin.h"
 #include "clock.h"
 #include "dispatch.h"
+#include "guard.h"
 #include "metrics.h"
 #include "pool.h"
 #include "scoreboard.h"
@@ -54,6 +55,7 @@ call_begin(struct worker *worker, const struct handler *handler, doip_request *r
 static void
 call_end(struct worker *worker, const struct handler *handler)
 {
+    guard_returned(handler->name);
     score_end(pool_score());
     if ((handler->descriptor->flags & DOIP_THREAD_SAFE) == 0)
         pthread_mutex_unlock(&worker->serial);

@@ -127,7 +127,8 @@ load_object(const struct load *load, const char *path, struct handler *handler)
 {
     if (!only_ours(load, path))
         return false;
-    handler->object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    /* A thread that the handler has started, and forgotten, may still be in its code when it is closed. */
+    handler->object = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (handler->object == NULL)
         return complain(load, "can't load handler %s: %s", handler->name, dlerror());
     handler->descriptor = dlsym(handler->object, "doip_handler");
@@ -232,7 +233,7 @@ handlers_load(struct handler_set *set, const struct config *config, bool started
     if (good)
         good = load_unnamed(&load, set);
     if (!good)
-        handlers_close(set);
+        handlers_close(set, score);
     return good;
 }
 
@@ -262,18 +263,20 @@ handlers_open(struct handler_set *set, struct score_thread *score, char *reason,
         score_end(score);
     }
     if (!good)
-        handlers_close(set);
+        handlers_close(set, score);
     return good;
 }
 
 void
-handlers_close(struct handler_set *set)
+handlers_close(struct handler_set *set, struct score_thread *score)
 {
     for (size_t i = set->count; i-- > 0;) {
         struct handler *handler = &set->items[i];
 
+        score_begin(score, handler->name, "close", "");
         if (handler->opened && handler->descriptor->close != NULL)
             handler->descriptor->close(handler->state);
+        score_end(score);
         doip_options_free(&handler->options);
         if (handler->object != NULL)
             dlclose(handler->object);

@@ -41,8 +41,8 @@ bool handlers_load(struct handler_set *set, const struct config *config, bool st
 /* Calls every open(). False with the reason; those already opened are closed. */
 bool handlers_open(struct handler_set *set, struct score_thread *score, char *reason, size_t size);
 
-/* Calls every close() and unloads. */
-void handlers_close(struct handler_set *set);
+/* Calls every close(), and frees all but the code. */
+void handlers_close(struct handler_set *set, struct score_thread *score);
 
 /* True when the handler's section lets it see this operation on this target. */
 bool handler_allows(const struct handler *handler, enum operation operation, const char *operation_id,

@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "descriptors.h"
+#include "guard.h"
 #include "log.h"
 #include "pool.h"
 
@@ -198,6 +200,8 @@ wait_ready(struct pool *pool)
     int n = epoll_wait(pool->epoll, events, pool->leaders_most > 1 ? 1 : POOL_READY, -1);
     bool stop = false;
 
+    if (n < 0 && errno != EINTR)
+        descriptors_lost(pool->epoll);
     pthread_mutex_lock(&pool->lock);
     for (int i = 0; i < n; i++) {
         if (events[i].data.ptr != NULL)
@@ -252,7 +256,7 @@ thread_main(void *argument)
     struct pool *pool = thread->pool;
 
     me = thread;
-    score_watch_thread(thread->index);
+    guard_thread(thread->index);
     pthread_mutex_lock(&pool->lock);
     while (follow(pool, thread)) {
         pthread_mutex_unlock(&pool->lock);
@@ -262,6 +266,7 @@ thread_main(void *argument)
             give_up_lead(pool, thread);
     }
     leave(pool, thread);
+    guard_thread_end();
     return NULL;
 }
 

@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 
 #include "channel.h"
+#include "descriptors.h"
 #include "pulse.h"
 
 static struct {
@@ -29,6 +30,7 @@ pulse_start(struct worker *worker)
     pulse.source.ready = answer;
     pulse.worker = worker;
     pulse.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    descriptors_keep(pulse.fd);
     return pulse.fd >= 0 && epoll_ctl(worker->pool.epoll, EPOLL_CTL_ADD, pulse.fd, &event) == 0;
 }
 

@@ -1,7 +1,6 @@
 /*
  * The scoreboard: see scoreboard.h. Runs in the master (init, describe, the look at connections) and in workers' threads (the rest).
  */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +10,7 @@
 #include "scoreboard.h"
 #include "shared_text.h"
 
-enum { SHARE_SLACK = 16, ALTERNATE_STACK = 32768 };
+enum { SHARE_SLACK = 16 };
 
 static void *
 shared_pages(size_t size)
@@ -96,15 +95,21 @@ score_end(struct score_thread *score)
         atomic_store_explicit(&score->busy, false, memory_order_release);
 }
 
+static void
+copy_report(const struct score_thread *score, struct score_report *report)
+{
+    report->began = atomic_load(&score->began);
+    shared_text_load(score->handler, report->handler, sizeof report->handler);
+    shared_text_load(score->operation, report->operation, sizeof report->operation);
+    shared_text_load(score->target, report->target, sizeof report->target);
+}
+
 bool
 score_read(const struct score_thread *score, struct score_report *report)
 {
     if (!atomic_load(&score->busy))
         return false;
-    report->began = atomic_load(&score->began);
-    shared_text_load(score->handler, report->handler, sizeof report->handler);
-    shared_text_load(score->operation, report->operation, sizeof report->operation);
-    shared_text_load(score->target, report->target, sizeof report->target);
+    copy_report(score, report);
     return atomic_load(&score->busy) && atomic_load(&score->began) == report->began;
 }
 
@@ -116,25 +121,74 @@ score_describe(const struct score_report *report, char *text, size_t size)
 }
 
 void
-scoreboard_describe(const struct scoreboard *board, size_t worker, char *text, size_t size)
+score_last_words(struct score_worker *score, const char *text)
 {
-    struct score_worker *score = scoreboard_worker(board, worker);
-    int fatal = atomic_load(&score->fatal_thread);
+    shared_text_store(score->words, SCORE_WORDS, text);
+}
+
+void
+scoreboard_last_words(const struct scoreboard *board, size_t worker, char text[SCORE_WORDS])
+{
+    shared_text_load(scoreboard_worker(board, worker)->words, text, SCORE_WORDS);
+}
+
+/* What its threads are in. */
+static void
+describe_busy(const struct scoreboard *board, const struct score_worker *score, char *text, size_t size)
+{
     struct score_report report;
     size_t busy = 0, used;
 
-    text[0] = '\0';
-    if (fatal > 0) {
-        if ((size_t)fatal <= board->threads && score_read(&score->threads[fatal - 1], &report))
-            score_describe(&report, text, size);
-        return;
-    }
     for (size_t i = 0; i < board->threads; i++)
         if (score_read(&score->threads[i], &report) && busy++ == 0)
             score_describe(&report, text, size);
     used = strlen(text);
     if (busy > 1)
         snprintf(text + used, size - used, " (and %zu more requests)", busy - 1);
+}
+
+/* The call that began last, whether it is over or not. */
+static void
+describe_last(const struct scoreboard *board, const struct score_worker *score, char *text, size_t size)
+{
+    const struct score_thread *last = &score->threads[0];
+    struct score_report report;
+    size_t used;
+
+    for (size_t i = 1; i < board->threads; i++)
+        if (atomic_load(&score->threads[i].began) > atomic_load(&last->began))
+            last = &score->threads[i];
+    if (atomic_load(&last->began) == 0)
+        return;
+    copy_report(last, &report);
+    snprintf(text, size, "the last call was ");
+    used = strlen(text);
+    score_describe(&report, text + used, size - used);
+}
+
+void
+scoreboard_describe(const struct scoreboard *board, size_t worker, char *text, size_t size)
+{
+    const struct score_worker *score = scoreboard_worker(board, worker);
+    int fatal = atomic_load(&score->fatal_thread);
+    struct score_report report;
+    size_t used;
+
+    text[0] = '\0';
+    /* A number that is none comes of a thread whose stack was written over: its own variables lie there, too. */
+    if (fatal > 0 && (size_t)fatal <= board->threads) {
+        if (score_read(&score->threads[fatal - 1], &report))
+            score_describe(&report, text, size);
+        else if (atomic_load(&score->words[0]) != 0)
+            describe_last(board, score, text, size);
+        return;
+    }
+    if (fatal == SCORE_FOREIGN)
+        snprintf(text, size, "in a thread that a handler or a library has started; others were ");
+    used = strlen(text);
+    describe_busy(board, score, text + used, size - used);
+    if (text[used] == '\0' && fatal == SCORE_FOREIGN)
+        snprintf(text, size, "in a thread that a handler or a library has started");
 }
 
 /* ------------------------------------------------------------------ connections */
@@ -254,40 +308,4 @@ score_phase_name(enum score_phase phase)
                                                     "running", "writing",   "closing"};
 
     return names[phase];
-}
-
-/* ------------------------------------------------------------------ fatal signals */
-
-static struct score_worker *watched;
-static _Thread_local int watched_thread = -1;
-
-/* Async-signal-safe: one store, then the signal's own effect. */
-static void
-on_fatal(int number)
-{
-    if (watched != NULL)
-        atomic_store(&watched->fatal_thread, watched_thread + 1);
-    signal(number, SIG_DFL);
-    raise(number);
-}
-
-void
-score_watch_process(struct score_worker *worker)
-{
-    static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS};
-    struct sigaction action = {.sa_handler = on_fatal, .sa_flags = SA_ONSTACK | SA_NODEFER};
-
-    watched = worker;
-    for (size_t i = 0; i < sizeof fatal / sizeof fatal[0]; i++)
-        sigaction(fatal[i], &action, NULL);
-}
-
-void
-score_watch_thread(int thread)
-{
-    static _Thread_local char stack[ALTERNATE_STACK];
-    stack_t alternate = {.ss_sp = stack, .ss_size = sizeof stack};
-
-    watched_thread = thread;
-    sigaltstack(&alternate, NULL);
 }

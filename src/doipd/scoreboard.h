@@ -13,10 +13,13 @@
 #include <stdint.h>
 
 /* Room for texts, in bytes. */
-enum { SCORE_HANDLER = 32, SCORE_OPERATION = 64, SCORE_TARGET = 128, SCORE_ADDRESS = 64, SCORE_CLIENT = 64 };
+enum { SCORE_HANDLER = 32, SCORE_OPERATION = 64, SCORE_TARGET = 128, SCORE_ADDRESS = 64, SCORE_CLIENT = 64, SCORE_WORDS = 160 };
 
 /* Connections of one worker that have a place, at most; others are counted only. */
 enum { SCORE_PLACES_MOST = 16384 };
+
+/* fatal_thread: one that the worker has not started. */
+enum { SCORE_FOREIGN = -1 };
 
 /* What a thread is doing. A handler is running while `busy` is set. */
 struct score_thread {
@@ -78,7 +81,9 @@ struct score_worker {
     _Atomic(uint64_t) requests; /* answered by this process */
     atomic_uint places_used;    /* ever, from the first */
     atomic_uint free_place;     /* 1 + the first of them that is free again; 0: none */
-    atomic_int fatal_thread; /* 1 + the thread that took a fatal signal; 0: none */
+    atomic_int fatal_thread; /* 1 + the thread that took a fatal signal or ended the worker; 0: none */
+    atomic_bool done;        /* the worker ends in order */
+    _Atomic(uint64_t) words[SCORE_WORDS / 8]; /* why it ends itself */
     atomic_bool accepting;
     struct score_thread threads[]; /* scoreboard.threads of them */
 };
@@ -115,7 +120,10 @@ bool score_read(const struct score_thread *score, struct score_report *report);
 /* The same as text: "in handler store, operation 0.DOIP/Op.Create, target x". */
 void score_describe(const struct score_report *report, char *text, size_t size);
 
-/* What the worker was doing, as text for the log ("in handler store, operation 0.DOIP/Op.Create, target x"), "" for nothing. */
+/*
+ * What the worker was doing, as text for the log ("in handler store, operation 0.DOIP/Op.Create, target x"), "" for nothing. Of one that
+ * ended itself while nothing ran, the last call.
+ */
 void scoreboard_describe(const struct scoreboard *board, size_t worker, char *text, size_t size);
 
 /*
@@ -136,8 +144,8 @@ enum score_phase scoreboard_phase(const struct scoreboard *board, size_t worker,
 bool scoreboard_connection(const struct scoreboard *board, size_t worker, size_t index, struct score_seen *seen);
 const char *score_phase_name(enum score_phase phase);
 
-/* In a worker: fatal signals note the thread that took them; `score` NULL for a thread without a part. */
-void score_watch_process(struct score_worker *worker);
-void score_watch_thread(int thread);
+/* In a worker that ends itself: why. And in the master: the same, "" for nothing. */
+void score_last_words(struct score_worker *score, const char *text);
+void scoreboard_last_words(const struct scoreboard *board, size_t worker, char text[SCORE_WORDS]);
 
 #endif

@@ -18,6 +18,8 @@
 #include "channel.h"
 #include "clock.h"
 #include "connection.h"
+#include "descriptors.h"
+#include "guard.h"
 #include "metrics.h"
 #include "pulse.h"
 #include "tickets.h"
@@ -135,14 +137,19 @@ start(struct worker *worker, const struct worker_setup *setup)
     metrics_use_stripe(setup->part);
     tune_memory();
     tickets_protect();
-    score_watch_process(worker->score);
-    score_watch_thread(setup->config->workers.threads);
+    guard_begin(worker->score);
+    guard_thread(setup->config->workers.threads);
+    if (!descriptors_begin())
+        give_up(setup, "a worker can't start: out of memory");
     load(worker);
+    guard_exits();
     if (worker->wake < 0 || !pool_init(&worker->pool, setup->config->workers.threads, setup->config->workers.processes,
                                        worker->score) ||
         !authenticator_init(&worker->authenticator, &setup->config->users, worker->pool.leaders_most) ||
         !pulse_start(worker) || !pool_start(&worker->pool))
         give_up(setup, "a worker can't start: the system refuses threads, descriptors or random bytes");
+    descriptors_keep(worker->pool.epoll);
+    descriptors_keep(worker->pool.stop_event);
 }
 
 /* ------------------------------------------------------------------ control */
@@ -183,9 +190,10 @@ hear_master(struct control *control)
         drain(control, "the master says so");
     else if (kind == CHANNEL_LOG_LEVEL && log_level_parse(text) >= 0)
         log_set_level(log_level_parse(text));
-    else if (kind == CHANNEL_ASK)
+    else if (kind == CHANNEL_ASK) {
+        descriptors_look();
         pulse_ask();
-    else if (kind == CHANNEL_CLOSED)
+    } else if (kind == CHANNEL_CLOSED)
         drain(control, "the master is gone");
     else if (kind == CHANNEL_STOP)
         control->stop = true;
@@ -250,6 +258,7 @@ sweep(struct control *control, int64_t now)
         return;
     control->sweep_at = now + SWEEP_MS;
     look_at_handlers(control, now);
+    descriptors_look();
     connections_sweep(control->worker, now, quiet_ms(control->worker));
 }
 
@@ -308,6 +317,8 @@ wait_for_news(struct control *control, int64_t until)
         wait = 0;
     if (poll(polls, 3, (int)wait) <= 0)
         return;
+    if (((polls[0].revents | polls[1].revents | polls[2].revents) & POLLNVAL) != 0)
+        descriptors_look();
     if (polls[0].revents != 0)
         eventfd_read(control->worker->wake, &ignored);
     if (polls[1].revents != 0)
@@ -341,10 +352,13 @@ worker_main(const struct worker_setup *setup)
     while (!is_done(&control))
         wait_for_news(&control, keep_time(&control));
     /* Handlers may still be running where time was up: then nothing of theirs may be taken down. */
-    if (control.stop)
+    if (control.stop) {
+        guard_done();
         _exit(WORKER_EXIT_DONE);
+    }
     pool_stop(&worker.pool);
     authenticator_fini(&worker.authenticator);
-    handlers_close(&worker.handlers);
+    handlers_close(&worker.handlers, &worker.score->threads[setup->config->workers.threads]);
+    guard_done();
     exit(WORKER_EXIT_DONE);
 }

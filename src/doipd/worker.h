@@ -22,8 +22,8 @@
 struct connection;
 struct acceptor;
 
-/* Exit statuses of a worker. */
-enum { WORKER_EXIT_DONE = 0, WORKER_EXIT_FAILED = 3 };
+/* Exit statuses of a worker. FAILED: it could not start; BROKEN: a handler harmed it, and its last words on the scoreboard say how. */
+enum { WORKER_EXIT_DONE = 0, WORKER_EXIT_FAILED = 3, WORKER_EXIT_BROKEN = 4 };
 
 /* What a generation gives to each of its workers. */
 struct worker_setup {

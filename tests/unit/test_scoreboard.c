@@ -95,8 +95,42 @@ START_TEST(whose_fault)
     atomic_store(&worker->fatal_thread, 1);
     scoreboard_describe(&board, 1, text, sizeof text);
     ck_assert_str_eq(text, "");
+    atomic_store(&worker->fatal_thread, SCORE_FOREIGN);
+    scoreboard_describe(&board, 1, text, sizeof text);
+    ck_assert_str_eq(text, "in a thread that a handler or a library has started; others were in handler one, operation o, target t"
+                           " (and 1 more requests)");
+    score_end(&worker->threads[1]);
+    score_end(&worker->threads[3]);
+    scoreboard_describe(&board, 1, text, sizeof text);
+    ck_assert_str_eq(text, "in a thread that a handler or a library has started");
     scoreboard_clear(&board, 1);
     ck_assert_int_eq(atomic_load(&worker->fatal_thread), 0);
+}
+END_TEST
+
+/* One that ends itself while nothing runs tells of the call that began last. */
+START_TEST(last_words)
+{
+    char text[512], words[SCORE_WORDS];
+
+    scoreboard_last_words(&board, 1, words);
+    ck_assert_str_eq(words, "");
+    score_last_words(worker, "that is why");
+    scoreboard_last_words(&board, 1, words);
+    ck_assert_str_eq(words, "that is why");
+    atomic_store(&worker->fatal_thread, 1);
+    scoreboard_describe(&board, 1, text, sizeof text);
+    ck_assert_str_eq(text, "");
+    score_begin(&worker->threads[2], "last", "o", "t");
+    score_end(&worker->threads[2]);
+    scoreboard_describe(&board, 1, text, sizeof text);
+    ck_assert_str_eq(text, "the last call was in handler last, operation o, target t");
+    memset(text, 'w', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    score_last_words(worker, text);
+    scoreboard_last_words(&board, 1, words);
+    ck_assert_uint_eq(strlen(words), SCORE_WORDS - 1);
+    scoreboard_clear(&board, 1);
 }
 END_TEST
 
@@ -120,7 +154,7 @@ START_TEST(nothing_in_it_is_trusted)
         atomic_store(&worker->fatal_thread, fatal[i]);
         scoreboard_describe(&board, 1, text, sizeof text);
         ck_assert_uint_lt(strlen(text), sizeof text);
-        ck_assert_int_eq(text[0] != '\0', fatal[i] <= THREADS);
+        ck_assert_str_ne(text, "");
         scoreboard_describe(&board, 1, text, 10);
         ck_assert_uint_lt(strlen(text), 10);
     }
@@ -252,6 +286,7 @@ suite(void)
     tcase_add_test(tests, what_a_thread_does);
     tcase_add_test(tests, lengths);
     tcase_add_test(tests, whose_fault);
+    tcase_add_test(tests, last_words);
     tcase_add_test(tests, nothing_in_it_is_trusted);
     tcase_add_test(tests, connections_have_places);
     tcase_add_test(tests, nothing_in_a_place_is_trusted);
