@@ -65,7 +65,7 @@ main(int argc, char **argv)
     snprintf(path, sizeof path, "%s/store-commits.db", argv[1]);
     unlink(path);
     check(NULL, sqlite3_open(path, &handle));
-    printf("%.1f\n", rate(handle, atof(argv[2])));
+    printf("%.1f\n", rate(handle, strtod(argv[2], NULL)));
     sqlite3_close(handle);
     for (int i = 0; i < 3; i++) {
         snprintf(path, sizeof path, "%s/store-commits.db%s", argv[1], endings[i]);

@@ -121,8 +121,8 @@ main(int argc, char **argv)
     repository = repository_open(argv[1], &failure);
     if (repository == NULL)
         fail(failure.text);
-    atomic_store(&next, atol(argv[2]));
-    atomic_store(&end, atol(argv[2]) + atol(argv[3]));
+    atomic_store(&next, strtol(argv[2], NULL, 10));
+    atomic_store(&end, strtol(argv[2], NULL, 10) + strtol(argv[3], NULL, 10));
     for (int i = 0; i < THREADS; i++)
         pthread_create(&threads[i], NULL, run, NULL);
     for (int i = 0; i < THREADS; i++)

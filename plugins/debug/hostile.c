@@ -197,10 +197,11 @@ leads_to(int fd, const char *beginning)
 static bool
 has_peer_port(int fd, const char *port)
 {
-    struct sockaddr_in peer;
+    struct sockaddr_in peer = {0};
     socklen_t length = sizeof(peer);
 
-    return getpeername(fd, (struct sockaddr *)&peer, &length) == 0 && peer.sin_family == AF_INET && ntohs(peer.sin_port) == atoi(port);
+    return getpeername(fd, (struct sockaddr *)&peer, &length) == 0 && peer.sin_family == AF_INET &&
+           ntohs(peer.sin_port) == strtol(port, NULL, 10);
 }
 
 static bool

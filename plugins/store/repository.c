@@ -19,6 +19,7 @@ failure_set(struct failure *failure, const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
+    /* cppcheck-suppress ctuuninitvar ; this is what fills it */
     vsnprintf(failure->text, sizeof(failure->text), format, arguments);
     va_end(arguments);
     return REPOSITORY_FAILED;

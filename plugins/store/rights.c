@@ -63,7 +63,7 @@ rights_commit(doip_request *request, doip_response *response, const struct repos
     const struct store *store = doip_state(request);
     const struct acl_client client = store_client(request);
     struct repository_change *change = repository_change_new(store->repository, &client);
-    json_t *nothing = json_object(), *stored;
+    json_t *nothing = json_object(), *stored = NULL;
     struct failure failure;
     int status = failure_set(&failure, "memory is short");
 

@@ -30,7 +30,6 @@ make_address(const char *path, struct sockaddr_un *address, int *directory)
     char folder[4096];
     int length = snprintf(address->sun_path, sizeof address->sun_path, "%s", path);
 
-    address->sun_family = AF_UNIX;
     *directory = -1;
     if (length < (int)sizeof address->sun_path || slash == NULL)
         return length < (int)sizeof address->sun_path;
@@ -44,7 +43,7 @@ make_address(const char *path, struct sockaddr_un *address, int *directory)
 static int
 connect_to(const char *path, char *reason, size_t size)
 {
-    struct sockaddr_un address;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
     int directory, fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool connected;
 

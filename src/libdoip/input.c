@@ -63,6 +63,7 @@ parse_integer(const char *text, int64_t *value)
 static bool
 integral(double real, int64_t *value)
 {
+    /* cppcheck-suppress incorrectLogicOperator ; it takes 0x1p63 for 1 */
     if (real != floor(real) || real < -0x1p63 || real >= 0x1p63)
         return false;
     *value = (int64_t)real;

@@ -7,6 +7,7 @@ import ctypes
 import os
 import random
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -23,8 +24,10 @@ DOIPD = os.path.join(BUILD, "doipd")
 CLIENT = os.path.join(BUILD, "doip")
 SERVICE = "35.TEST/DOIP"
 PREFIX = "35.TEST"
-READY = 30     # seconds until a daemon must answer
-STOPPED = 40   # seconds until it must have ended
+SLOW = max(1.0, float(os.environ.get("DOIPD_TEST_SLOWNESS", "1")) / 4)  # what a sanitizer costs is within the deadlines, valgrind is not
+READY = 30 * SLOW     # seconds until a daemon must answer
+STOPPED = 40 * SLOW   # seconds until it must have ended
+UNDER = shlex.split(os.environ.get("DOIPD_TEST_UNDER", ""))  # valgrind and its options: see tests/memcheck
 
 # In a sanitizer build, workers that crash on purpose die of their signal; doipd has alternate signal stacks of its own.
 os.environ.setdefault("ASAN_OPTIONS", "handle_segv=0:handle_sigbus=0:handle_abort=0:use_sigaltstack=0")
@@ -72,7 +75,7 @@ def free_port():
 
 def until(condition, what, seconds=20, pause=0.02):
     """Waits for a condition; the value it gave. AssertionError after the deadline."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * SLOW
     while True:
         value = condition()
         if value:
@@ -127,6 +130,9 @@ def no_complaint(text):
     for sign in ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "WARNING: ThreadSanitizer", "runtime error:"):
         if sign in text:
             raise AssertionError(f"a sanitizer complains: {text[text.index(sign):][:3000]}")
+    complaint = re.search(r"(?m)^==\d+== \S.*", text)
+    if complaint:
+        raise AssertionError(f"valgrind complains: {text[complaint.start():][:5000]}")
 
 
 def merge(base, more):
@@ -207,7 +213,7 @@ class Daemon:
         self.write()
 
     def command(self, *more):
-        out = [DOIPD, "-c", self.conf]
+        out = [*UNDER, DOIPD, "-c", self.conf]
         for option in self.options:
             out += ["-o", option]
         return out + list(more)
