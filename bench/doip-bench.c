@@ -118,6 +118,7 @@ single_request(struct options *options, struct request *requests)
     json_t *head = json_object(), *segments = json_array();
     char operation[DOIP_ID_MAX];
 
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): getopt() gives "o:" its argument */
     snprintf(operation, sizeof operation, "%s%s", strchr(options->operation, '/') == NULL ? "0.DOIP/Op." : "", options->operation);
     json_object_set_new(head, "operationId", json_string(operation));
     json_object_set_new(head, "targetId", json_string(options->target));

@@ -125,6 +125,12 @@ def quoted(value):
     raise TypeError(type(value))
 
 
+def sanitized():
+    """Whether the build has one of the sanitizers that map memory of their own."""
+    with open(DOIPD, "rb") as file:
+        return re.search(rb"lib[at]san\.so", file.read()) is not None
+
+
 def no_complaint(text):
     """Of a sanitizer, in what a daemon said."""
     for sign in ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "WARNING: ThreadSanitizer", "runtime error:"):

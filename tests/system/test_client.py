@@ -56,6 +56,7 @@ class Commands(ClientCase):
         needs_terminals(self)
         pid, master = pty.fork()
         if pid == 0:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # who runs the tests in the background ignores it
             os.execv(CLIENT, [CLIENT, "-s", f"{doip.HOST}:{self.port}", "-u", "alice", "hello"])
         self.addCleanup(os.close, master)
         asked = b""
