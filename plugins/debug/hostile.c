@@ -43,7 +43,8 @@ hostile_call_exit(doip_request *request, doip_response *response)
     bool thread = false;
 
     (void)response;
-    if (doip_attribute_int(request, "status", &status) != DOIP_OK || doip_attribute_bool(request, "thread", &thread) != DOIP_OK)
+    if (doip_attribute_int(request, "status", &status) != DOIP_OK ||
+        doip_attribute_bool(request, "thread", &thread) != DOIP_OK)
         return DOIP_FAILED;
     if (!thread)
         exit((int)status);
@@ -142,7 +143,8 @@ hostile_threads(doip_request *request, doip_response *response)
     int64_t count = 1;
     bool crash = false;
 
-    if (doip_attribute_int(request, "count", &count) != DOIP_OK || doip_attribute_bool(request, "crash", &crash) != DOIP_OK)
+    if (doip_attribute_int(request, "count", &count) != DOIP_OK ||
+        doip_attribute_bool(request, "crash", &crash) != DOIP_OK)
         return DOIP_FAILED;
     for (int64_t i = 0; i < count; i++)
         start_thread(crash ? crash_thread : idle_thread, NULL);
@@ -167,7 +169,8 @@ hostile_fork(doip_request *request, doip_response *response)
         exit(5);
     if (pid == 0 && strcmp(child, "stays") == 0)
         debug_sleep(60000);
-    return doip_respond_json(response, json_pack("{s:i s:i}", "pid", (int)getpid(), "child", (int)pid));
+    return doip_respond_json(response,
+                             json_pack("{s:i s:i}", "pid", (int)getpid(), "child", (int)pid));
 }
 
 /* ------------------------------------------------------------------ descriptors that are not its own */
@@ -229,7 +232,8 @@ hostile_close(doip_request *request, doip_response *response)
     const char *which = "all", *file = NULL;
     int closed = 0;
 
-    if (doip_attribute_string(request, "which", &which) != DOIP_OK || doip_attribute_string(request, "file", &file) != DOIP_OK)
+    if (doip_attribute_string(request, "which", &which) != DOIP_OK ||
+        doip_attribute_string(request, "file", &file) != DOIP_OK)
         return DOIP_FAILED;
     for (int fd = 0; fd < 1024; fd++) {
         if (fcntl(fd, F_GETFD) < 0 || !is_meant(fd, which))
@@ -239,7 +243,8 @@ hostile_close(doip_request *request, doip_response *response)
         if (file != NULL && open(file, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600) != fd)
             return DOIP_FAILED;
     }
-    return doip_respond_json(response, json_pack("{s:i s:i}", "pid", (int)getpid(), "closed", closed));
+    return doip_respond_json(response,
+                             json_pack("{s:i s:i}", "pid", (int)getpid(), "closed", closed));
 }
 
 /* ------------------------------------------------------------------ the request and the response */
@@ -270,7 +275,8 @@ hostile_answer_again(doip_request *request, doip_response *response)
     int taken = 0;
 
     (void)request;
-    if (doip_respond_bytes_begin(response) != DOIP_OK || doip_write(response, "first", 5) != DOIP_OK)
+    if (doip_respond_bytes_begin(response) != DOIP_OK ||
+        doip_write(response, "first", 5) != DOIP_OK)
         return DOIP_FAILED;
     taken += doip_respond_status(response, "0.DOIP/Status.104") == DOIP_OK;
     taken += doip_respond_attribute(response, "late", json_true()) == DOIP_OK;

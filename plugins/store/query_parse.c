@@ -53,6 +53,7 @@ node_add(struct parser *parser, struct query *node, struct query *child)
     struct query **children = NULL;
 
     if (node != NULL && child != NULL)
+        /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers it is */
         children = realloc(node->children, (node->count + 1) * sizeof(*children));
     if (children == NULL) {
         if (node != NULL && child != NULL)

@@ -116,14 +116,14 @@ static doip_result
 store_open(const doip_options *options, void **state)
 {
     struct opened *opened = calloc(1, sizeof(*opened));
-    doip_result result;
+    doip_result result = DOIP_FAILED;
 
     if (opened == NULL)
         return doip_open_fail(options, "memory is short");
     opened->prefix = store_prefix(options);
     opened->root = store_root(options);
     if (opened->prefix == NULL || opened->root == NULL)
-        result = doip_open_fail(options, "memory is short");
+        (void)doip_open_fail(options, "memory is short");
     else
         result = store_open_rules(options, &opened->store.rules);
     if (result == DOIP_OK)

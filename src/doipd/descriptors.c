@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,7 +14,7 @@
 
 enum {
     NUMBERS_MOST = 1 << 22, /* beyond, numbers are not looked at */
-    KEPT_MOST = 128,        /* of the control thread; the same */
+    KEPT_MOST = 128,        /* the same */
     WORD = 64,
 };
 
@@ -37,7 +36,10 @@ lost(int fd, const char *how)
 {
     char text[GUARD_WORDS];
 
-    snprintf(text, sizeof text, "its descriptor %d was %s: a handler or a library closes descriptors that are not its own", fd, how);
+    snprintf(
+        text, sizeof text,
+        "its descriptor %d was %s: a handler or a library closes descriptors that are not its own",
+        fd, how);
     guard_end_worker(text);
 }
 
@@ -117,19 +119,10 @@ descriptors_look(void)
         const struct kept *kept = &table.kept[i];
         struct stat status;
 
-        if (fstat(kept->fd, &status) != 0 || status.st_dev != kept->device || status.st_ino != kept->inode)
+        if (fstat(kept->fd, &status) != 0 || status.st_dev != kept->device ||
+            status.st_ino != kept->inode)
             descriptors_lost(kept->fd);
     }
-}
-
-/* Syslog's or the journal's, which the C library closes and opens as it likes. */
-static bool
-is_datagram(int fd)
-{
-    int type = 0;
-    socklen_t length = sizeof type;
-
-    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_DGRAM;
 }
 
 bool
@@ -140,13 +133,7 @@ descriptors_begin(void)
     getrlimit(RLIMIT_NOFILE, &limit);
     table.words = (limit.rlim_cur < NUMBERS_MOST ? limit.rlim_cur : NUMBERS_MOST) / WORD + 1;
     table.used = calloc(table.words, sizeof *table.used);
-    table.kept_count = 0;
-    if (table.used == NULL)
-        return false;
-    for (int fd = 0; fd < KEPT_MOST; fd++)
-        if (!is_datagram(fd))
-            descriptors_keep(fd);
-    return true;
+    return table.used != NULL;
 }
 
 /* ------------------------------------------------------------------ a copy of the process */
@@ -156,7 +143,8 @@ is_file(int fd)
 {
     struct stat status;
 
-    return fstat(fd, &status) != 0 || S_ISREG(status.st_mode) || S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode);
+    return fstat(fd, &status) != 0 || S_ISREG(status.st_mode) || S_ISFIFO(status.st_mode) ||
+           S_ISCHR(status.st_mode);
 }
 
 void

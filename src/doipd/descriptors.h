@@ -9,10 +9,13 @@
 
 #include <stdbool.h>
 
-/* Control thread, before handlers are loaded: what is open now is the worker's own. False: no memory. */
+/* Control thread, before the others. False: no memory. */
 bool descriptors_begin(void);
 
-/* Control thread: one more; and one that is about to be closed. */
+/*
+ * Control thread: one that only the worker may close (-1: none); and one that it is about to close. Not those of libraries, which may close
+ * theirs whenever they like.
+ */
 void descriptors_keep(int fd);
 void descriptors_drop(int fd);
 

@@ -29,7 +29,8 @@ static void
 note_thread(void)
 {
     if (guard.score != NULL)
-        atomic_store(&guard.score->fatal_thread, own_thread == FOREIGN ? SCORE_FOREIGN : own_thread + 1);
+        atomic_store(&guard.score->fatal_thread,
+                     own_thread == FOREIGN ? SCORE_FOREIGN : own_thread + 1);
 }
 
 _Noreturn void
@@ -54,7 +55,8 @@ on_thread_ended(void *used)
 {
     (void)used;
     if (!guard.copy)
-        guard_end_worker("a thread of the worker's was ended, as by pthread_exit(), which a handler must not do");
+        guard_end_worker("a thread of the worker's was ended, as by pthread_exit(), which a "
+                         "handler must not do");
 }
 
 /* ------------------------------------------------------------------ fatal signals */
@@ -107,7 +109,8 @@ guard_returned(const char *handler)
 {
     if (!guard.copy)
         return;
-    log_error(HANDLER_MISBEHAVED, "handler %s has forked, and came back in the child: that ends", handler);
+    log_error(HANDLER_MISBEHAVED, "handler %s has forked, and came back in the child: that ends",
+              handler);
     _exit(WORKER_EXIT_BROKEN);
 }
 

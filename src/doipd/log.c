@@ -64,6 +64,12 @@ log_level_name(int level)
     return level >= 0 && level <= LOG_LEVEL_DEBUG ? levels[level].name : "unknown";
 }
 
+int
+log_descriptor(void)
+{
+    return log_sink_descriptor();
+}
+
 void
 log_set_level(int level)
 {

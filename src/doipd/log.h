@@ -29,6 +29,9 @@ void log_set_process(const char *process);
 /* Sets how, and leaves where: for a worker, whose configuration may be newer than what it was forked with. */
 void log_change(int level, bool json, bool access);
 
+/* Where lines go that go to a descriptor beside stderr; -1: nowhere else, or syslog's. */
+int log_descriptor(void);
+
 /* Sets the level alone, at any time: for all threads from now on. */
 void log_set_level(int level);
 

@@ -45,6 +45,12 @@ log_sink_takes_fields(void)
     return state.sink == SINK_JOURNAL;
 }
 
+int
+log_sink_descriptor(void)
+{
+    return state.sink != SINK_SYSLOG && state.fd != STDERR_FILENO ? state.fd : -1;
+}
+
 void
 log_sink_use_journal(const char *path)
 {

@@ -19,6 +19,9 @@ bool log_sink_wants_time(void);
 bool log_sink_wants_level(void);
 bool log_sink_takes_fields(void);
 
+/* As log_descriptor(). */
+int log_sink_descriptor(void);
+
 /* Writes a line, with a level of syslog's; `fields` are whole lines of the journal's protocol. False when it was dropped. */
 bool log_sink_put(struct log_line *line, const struct log_line *fields, int priority);
 

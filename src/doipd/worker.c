@@ -148,8 +148,6 @@ start(struct worker *worker, const struct worker_setup *setup)
         !authenticator_init(&worker->authenticator, &setup->config->users, worker->pool.leaders_most) ||
         !pulse_start(worker) || !pool_start(&worker->pool))
         give_up(setup, "a worker can't start: the system refuses threads, descriptors or random bytes");
-    descriptors_keep(worker->pool.epoll);
-    descriptors_keep(worker->pool.stop_event);
 }
 
 /* ------------------------------------------------------------------ control */
@@ -337,6 +335,21 @@ is_done(const struct control *control)
                              atomic_load(&worker->count) == 0);
 }
 
+static void
+keep_descriptors(const struct control *control)
+{
+    const struct worker *worker = control->worker;
+    const struct listener_set *listeners = worker->setup->listeners;
+    const int own[] = {STDIN_FILENO,          STDOUT_FILENO, STDERR_FILENO,    log_descriptor(),
+                       worker->setup->channel, worker->wake,  control->signals, worker->pool.epoll,
+                       worker->pool.stop_event};
+
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        descriptors_keep(own[i]);
+    for (size_t i = 0; i < listeners->count; i++)
+        descriptors_keep(listeners->items[i].fd);
+}
+
 _Noreturn void
 worker_main(const struct worker_setup *setup)
 {
@@ -348,6 +361,7 @@ worker_main(const struct worker_setup *setup)
     log_set_process(name);
     log_change(setup->config->log.level, setup->config->log.json, setup->config->log.access);
     start(&worker, setup);
+    keep_descriptors(&control);
     channel_send(setup->channel, CHANNEL_READY, "");
     while (!is_done(&control))
         wait_for_news(&control, keep_time(&control));
