@@ -199,6 +199,7 @@ run(const struct options *options, const struct place *place)
 {
     char line[256], reason[4200];
     struct answer answer;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): parse() gives none without a command */
     int status, length = snprintf(line, sizeof line, "%s%s%s\n", options->command->name,
                                   options->argument != NULL ? " " : "",
                                   options->argument != NULL ? options->argument : "");
@@ -228,9 +229,10 @@ main(int argc, char **argv)
     if (place.any_server)
         place.path = strdup(options.socket);
     else if (!configured_place(options.file, &place, reason, sizeof reason))
-        return complain(EXIT_NO_SERVICE, "can't find the control socket, name it with -s: %s",
-                        reason);
-    status = run(&options, &place);
+        status = complain(EXIT_NO_SERVICE, "can't find the control socket, name it with -s: %s",
+                          reason);
+    if (status == 0)
+        status = run(&options, &place);
     free(place.path);
     free(place.user);
     return status;

@@ -94,9 +94,8 @@ file_look(struct verify *verify, const struct blob *blob, const char *path, char
         errno = ENOENT;
     if (fd < 0 && errno == ENOENT)
         what = "missing";
-    else if (fd < 0 || fstat(fd, &status) != 0)
-        what = "unreadable";
-    else if (!verify->order->quick && !elements_read(fd, -1, &got, &verify->progress))
+    else if (fd < 0 || fstat(fd, &status) != 0 ||
+             (!verify->order->quick && !elements_read(fd, -1, &got, &verify->progress)))
         what = "unreadable";
     if (what != NULL)
         snprintf(reason, 160, "%s", strerror(errno));
