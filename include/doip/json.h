@@ -15,7 +15,8 @@ DOIP_BEGIN_DECLS
 /*
  * Parses one JSON value of any kind. What can't be kept faithfully is refused: duplicate keys, \u0000, invalid
  * UTF-8, integers beyond 64 bits, reals that overflow, nesting over 2048. Returns a new reference, or NULL with a
- * text like "line 3, column 7: duplicate object key" in `reason` (size bytes).
+ * text like "line 3, column 7: duplicate object key" in `reason` (size bytes) and errno EINVAL; ENOMEM where memory is
+ * short, which says nothing about the text.
  */
 DOIP_API json_t *doip_json_parse(const char *text, size_t length, char *reason, size_t size);
 

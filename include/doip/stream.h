@@ -33,6 +33,7 @@ typedef enum doip_error {
     DOIP_E_LIMIT = -6,   /* a limit on size was passed; treated as a framing error */
     DOIP_E_CONTENT = -7, /* well framed, but not what is due: the message can be read on */
     DOIP_E_SYSTEM = -8,  /* the system said no; the reason holds errno in words */
+    DOIP_E_MEMORY = -9,  /* memory was short for a segment's content: the message can be read on */
 } doip_error;
 
 /* A short text for an error, never NULL; static. */

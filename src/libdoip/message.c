@@ -1,6 +1,7 @@
 /*
  * Incoming messages over a reader: head, compact or full form, the latched error. Runs in the thread that owns the connection.
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,11 +108,14 @@ parse(doip_message *message, const char *complaint)
     unsigned most = doip_reader_depth(message->reader);
     json_t *value = NULL;
 
+    errno = EINVAL;
     if (text != NULL && most > 0 && doip_json_depth(text, length) > most)
         snprintf(reason, sizeof reason, "It is nested deeper than %u levels.", most);
     else if (text != NULL)
         value = doip_json_parse(text, length, reason, sizeof reason);
-    if (value == NULL)
+    if (value == NULL && errno == ENOMEM)
+        fail(message, DOIP_E_MEMORY, "Memory is short.");
+    else if (value == NULL)
         fail(message, DOIP_E_CONTENT, "%s %s", complaint, text != NULL ? reason : "");
     return value;
 }

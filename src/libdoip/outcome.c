@@ -55,7 +55,7 @@ static bool
 can_be_told(int error)
 {
     return error == DOIP_E_CONTENT || error == DOIP_E_FRAMING || error == DOIP_E_LIMIT ||
-           error == DOIP_E_TIMEOUT;
+           error == DOIP_E_MEMORY || error == DOIP_E_TIMEOUT;
 }
 
 /* Answers a fault in the input, whatever the handler made of it. */
@@ -64,12 +64,14 @@ end_fault(doip_response *response, int error, const char *reason)
 {
     doip_outcome outcome;
 
-    doip_fail_invalid(response, "%s", *reason != '\0' ? reason : doip_error_text(error));
+    doip_fail(response, error == DOIP_E_MEMORY ? DOIP_STATUS_ERROR : DOIP_STATUS_INVALID, "%s",
+              *reason != '\0' ? reason : doip_error_text(error));
     if (!can_be_told(error))
         return broken(response);
     outcome = end_error(response);
-    return outcome == DOIP_OUTCOME_COMPLETE && error != DOIP_E_CONTENT ? DOIP_OUTCOME_CLOSE
-                                                                       : outcome;
+    if (outcome == DOIP_OUTCOME_COMPLETE && error != DOIP_E_CONTENT && error != DOIP_E_MEMORY)
+        return DOIP_OUTCOME_CLOSE;
+    return outcome;
 }
 
 doip_outcome

@@ -223,6 +223,8 @@ doip_request_head(doip_request *request)
         doip_fail_invalid(&request->response, "%s", doip_message_reason(request->message));
         return got;
     }
+    if (got == DOIP_E_MEMORY)
+        doip_fail(&request->response, DOIP_STATUS_ERROR, "%s", doip_message_reason(request->message));
     if (got != 1)
         return got;
     if (head_check(request, head) == DOIP_OK)

@@ -32,6 +32,8 @@ doip_error_text(int error)
         return "wrong content";
     case DOIP_E_SYSTEM:
         return "system error";
+    case DOIP_E_MEMORY:
+        return "memory is short";
     default:
         return error < 0 ? "unknown error" : "no error";
     }

@@ -2,6 +2,7 @@
  * doip_json_parse() and doip_json_write(): what is refused, what is kept, and the exact bytes that
  * leave.
  */
+#include <errno.h>
 #include <float.h>
 #include <locale.h>
 #include <math.h>
@@ -432,6 +433,45 @@ START_TEST(test_depth)
 }
 END_TEST
 
+/* ------------------------------------------------------------------ memory */
+
+static int asked, refused_at;
+
+static void *
+refuse_one(size_t size)
+{
+    return asked++ == refused_at ? NULL : malloc(size);
+}
+
+/* Jansson itself would give another value then, or run past the end of its buffer. */
+START_TEST(is_never_wrong_without_memory)
+{
+    static const char text[] = "{\"fifteen chars..\":[\"a string of more than thirty-two bytes\",12345678901234567,"
+                               "0.12345678901234567,{\"k\":\"0123456789012345678901234567890\"}]}";
+    char reason[64];
+    json_t *whole, *value = NULL;
+
+    json_set_alloc_funcs(refuse_one, free);
+    refused_at = -1;
+    whole = doip_json_parse(text, strlen(text), reason, sizeof reason);
+    ck_assert_ptr_nonnull(whole);
+    for (refused_at = 0; value == NULL; refused_at++) {
+        asked = 0;
+        errno = 0;
+        value = doip_json_parse(text, strlen(text), reason, sizeof reason);
+        if (asked > refused_at) {
+            ck_assert_msg(value == NULL, "allocation %d", refused_at);
+            ck_assert_int_eq(errno, ENOMEM);
+            ck_assert_str_eq(reason, "memory is short");
+        }
+    }
+    ck_assert_int_ge(refused_at, 20);
+    ck_assert(json_equal(value, whole));
+    json_decref(value);
+    json_decref(whole);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -446,6 +486,7 @@ suite(void)
     tcase_add_test(parse, fits_the_reason);
     tcase_add_loop_test(parse, makes_valid, 0, COUNT(texts));
     tcase_add_test(parse, makes_printable);
+    tcase_add_test(parse, is_never_wrong_without_memory);
     tcase_add_test(write, writes_in_pieces);
     tcase_add_test(write, splits_anywhere);
     tcase_add_test(write, refuses_to_write);
