@@ -5,6 +5,7 @@
 #include "catalog.h"
 
 #include <doip/json.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +43,7 @@ catalog_json(struct connection *connection, sqlite3_stmt *statement, int column)
                             sizeof(reason));
     if (value == NULL) {
         snprintf(message, sizeof(message), "attributes of an object are damaged: %s", reason);
-        connection_fail(connection, message);
+        connection_fail(connection, errno == ENOMEM ? "memory is short" : message);
     }
     return value;
 }

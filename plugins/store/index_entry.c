@@ -9,6 +9,7 @@
 
 #include "acl.h"
 #include "catalog.h"
+#include "memory_file.h"
 #include "words.h"
 
 /* An object on its way in. */
@@ -107,8 +108,8 @@ entry_words(struct entry *entry, sqlite3_stmt *row, const json_t *attributes, co
     size_t plain_size, marked_size;
     bool good = false;
 
-    entry->plain = open_memstream(&plain, &plain_size);
-    entry->marked = open_memstream(&marked, &marked_size);
+    entry->plain = memory_file(&plain, &plain_size);
+    entry->marked = memory_file(&marked, &marked_size);
     if (entry->plain != NULL && entry->marked != NULL) {
         words_name(entry->plain, column_text(row, CATALOG_ID));
         words_name(entry->plain, column_text(row, CATALOG_TYPE));

@@ -7,6 +7,7 @@
  * written in the same transaction, so a crash anywhere leaves an index that knows what it has.
  */
 #include <doip/json.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -82,17 +83,27 @@ batch_full(struct batch *batch)
            (now.tv_sec == batch->end.tv_sec && now.tv_nsec > batch->end.tv_nsec);
 }
 
-/* Takes in the object of the row at hand. Attributes that are damaged are not searched: whoever
+/* The attributes of the row at hand, NULL where it has none, or damaged ones, which are not searched: whoever
  * reads the object is told. */
+static json_t *
+batch_attributes(struct batch *batch, sqlite3_stmt *statement)
+{
+    const char *text = (const char *)sqlite3_column_text(statement, CATALOG_ATTRIBUTES);
+    json_t *attributes = NULL;
+
+    if (text != NULL)
+        attributes = doip_json_parse(
+            text, (size_t)sqlite3_column_bytes(statement, CATALOG_ATTRIBUTES), (char[64]){""}, 64);
+    if (text != NULL && attributes == NULL && errno == ENOMEM)
+        connection_fail(batch->catalog, "memory is short");
+    return attributes;
+}
+
+/* Takes in the object of the row at hand. */
 static void
 batch_add(struct batch *batch, sqlite3_stmt *statement)
 {
-    const char *text = (const char *)sqlite3_column_text(statement, CATALOG_ATTRIBUTES);
-    json_t *attributes =
-        text == NULL
-            ? NULL
-            : doip_json_parse(text, (size_t)sqlite3_column_bytes(statement, CATALOG_ATTRIBUTES),
-                              (char[64]){""}, 64);
+    json_t *attributes = batch_attributes(batch, statement);
     char *more =
         index_text(batch->index, batch->catalog, sqlite3_column_int64(statement, CATALOG_NUMBER));
 

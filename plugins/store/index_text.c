@@ -10,6 +10,7 @@
 
 #include "catalog.h"
 #include "index_impl.h"
+#include "memory_file.h"
 #include "words.h"
 
 /* So many times the limit of one element is taken of one object. */
@@ -72,12 +73,14 @@ index_clean_text(char *text, size_t length)
 
 /* Bytes of a file; NULL: they are gone meanwhile, and the object was changed, or can't be read. */
 static char *
-text_file(struct index *index, const struct blob *blob)
+text_file(struct index *index, struct connection *catalog, const struct blob *blob)
 {
     int fd = blobs_bytes(index->blobs, blob);
     char *data = fd < 0 ? NULL : malloc(blob->length + 1);
     size_t done = 0;
 
+    if (fd >= 0 && data == NULL)
+        connection_fail(catalog, "memory is short");
     while (data != NULL && done < blob->length) {
         ssize_t got = pread(fd, data + done, blob->length - done, (off_t)done);
 
@@ -104,8 +107,9 @@ text_small(struct connection *catalog, const struct blob *blob)
 
     if (connection_step(catalog, statement) != 1)
         return NULL;
-    if ((uint64_t)sqlite3_column_bytes(statement, 0) == blob->length)
-        data = malloc(blob->length + 1);
+    if ((uint64_t)sqlite3_column_bytes(statement, 0) == blob->length &&
+        (data = malloc(blob->length + 1)) == NULL)
+        connection_fail(catalog, "memory is short");
     if (data != NULL && blob->length > 0)
         memcpy(data, sqlite3_column_blob(statement, 0), blob->length);
     sqlite3_reset(statement);
@@ -119,7 +123,7 @@ text_add(struct index *index, struct connection *catalog, const struct blob *blo
     char *data = text_small(catalog, blob);
 
     if (data == NULL && !catalog->failed)
-        data = text_file(index, blob);
+        data = text_file(index, catalog, blob);
     if (data == NULL)
         return;
     index_clean_text(data, blob->length);
@@ -138,7 +142,7 @@ index_text(struct index *index, struct connection *catalog, int64_t number)
 
     if (index->text == 0)
         return NULL;
-    file = open_memstream(&text, &size);
+    file = memory_file(&text, &size);
     if (catalog_data(catalog, number, &list, &count) && file != NULL) {
         for (size_t i = 0; i < count && !catalog->failed; i++) {
             const struct blob *blob = &list[i].blob;
@@ -151,7 +155,7 @@ index_text(struct index *index, struct connection *catalog, int64_t number)
         }
     }
     catalog_data_free(&list, count);
-    if (file != NULL)
-        fclose(file);
+    if (file == NULL || fclose(file) != 0)
+        connection_fail(catalog, "memory is short");
     return text;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "index_entry.h"
+#include "memory_file.h"
 #include "where.h"
 #include "words.h"
 
@@ -282,7 +283,7 @@ match_text(struct statement *statement, const struct query *query)
 {
     char *text = NULL;
     size_t size;
-    FILE *file = open_memstream(&text, &size);
+    FILE *file = memory_file(&text, &size);
 
     if (file != NULL)
         match_node(statement, query, file);

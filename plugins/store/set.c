@@ -3,8 +3,9 @@
  */
 #include "set.h"
 
-#include <stdio.h>
 #include <stdlib.h>
+
+#include "memory_file.h"
 
 struct set {
     bool turned;
@@ -131,7 +132,7 @@ set_text(const struct set *set)
 {
     char *text = NULL;
     size_t size;
-    FILE *file = open_memstream(&text, &size);
+    FILE *file = memory_file(&text, &size);
     int64_t number = -1;
 
     if (file == NULL)

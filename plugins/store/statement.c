@@ -4,13 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "memory_file.h"
 #include "where.h"
 
 bool
 statement_open(struct statement *statement, struct connection *connection)
 {
     *statement = (struct statement){.connection = connection};
-    statement->file = open_memstream(&statement->text, &statement->size);
+    statement->file = memory_file(&statement->text, &statement->size);
     if (statement->file == NULL)
         connection_fail(connection, "memory is short");
     return statement->file != NULL;

@@ -4,8 +4,9 @@
 #include "visible.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
+
+#include "memory_file.h"
 
 /* So few objects are looked at one by one. */
 #define LOOKED_AT 10000
@@ -54,8 +55,8 @@ visible_init(struct visible *visible, struct connection *connection, const struc
     *visible = (struct visible){.all = client == NULL};
     if (client == NULL)
         return true;
-    telling.readable = open_memstream(&visible->readable, &size);
-    telling.hidden = open_memstream(&visible->hidden, &size);
+    telling.readable = memory_file(&visible->readable, &size);
+    telling.hidden = memory_file(&visible->hidden, &size);
     good = telling.readable != NULL && telling.hidden != NULL;
     if (good)
         tell_all(visible, &telling, connection, rules, client);
