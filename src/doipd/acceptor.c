@@ -30,8 +30,12 @@ arm(struct acceptor *acceptor)
     struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.ptr = &acceptor->source};
 
     acceptor->armed = epoll_ctl(acceptor->worker->pool.epoll, EPOLL_CTL_ADD, acceptor->fd, &event) == 0;
-    if (!acceptor->armed)
-        acceptor->resume_at = clock_ms() + PAUSE_RESOURCES_MS;
+    if (acceptor->armed)
+        return;
+    if (worker_may_say(&acceptor->worker->accept_said))
+        log_error(ACCEPT_FAILED, "can't wait for connections on %s: %s; trying again every %d ms", acceptor->text, strerror(errno),
+                  PAUSE_RESOURCES_MS);
+    acceptor->resume_at = clock_ms() + PAUSE_RESOURCES_MS;
 }
 
 static void

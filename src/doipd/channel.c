@@ -47,7 +47,7 @@ channel_receive(int fd, char *text)
     do
         n = recvmsg(fd, &message, 0);
     while (n < 0 && errno == EINTR);
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOMEM || errno == ENOBUFS))
         return CHANNEL_NONE;
     if (n <= 0)
         return CHANNEL_CLOSED;

@@ -189,6 +189,16 @@ leaving(struct generation *generation, struct child *child, int64_t now)
         generation_make_room(generation, child, now);
 }
 
+/* One that can't be told would sit there and serve nobody: another takes its place. */
+static void
+let_serve(const struct child *child)
+{
+    if (channel_send(child->channel, CHANNEL_SERVE, ""))
+        return;
+    log_error(WORKER_KILLED, "worker %zu (pid %d) can't be told to serve: %s: killing it", child->number, (int)child->pid, strerror(errno));
+    kill(child->pid, SIGKILL);
+}
+
 /* Its successor serves: the worker that was put aside for it may go. */
 static void
 retire_predecessor(const struct generation *generation, const struct child *successor, int64_t now)
@@ -214,7 +224,7 @@ ready(const struct generation *generation, struct child *child, int64_t now)
     child->answered = now;
     if (generation->state != GENERATION_SERVING)
         return;
-    channel_send(child->channel, CHANNEL_SERVE, "");
+    let_serve(child);
     retire_predecessor(generation, child, now);
 }
 
@@ -223,7 +233,7 @@ generation_serve(struct generation *generation)
 {
     generation->state = GENERATION_SERVING;
     for (size_t i = 0; i < generation->count; i++)
-        channel_send(generation->children[i].channel, CHANNEL_SERVE, "");
+        let_serve(&generation->children[i]);
 }
 
 static void

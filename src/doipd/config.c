@@ -93,8 +93,8 @@ one_line(char *reason)
             *reason = '?';
 }
 
-struct config *
-config_load(const struct config_source *source, char *reason, size_t size)
+static struct config *
+load(const struct config_source *source, char *reason, size_t size)
 {
     struct config *config = config_alloc(sizeof(*config));
 
@@ -104,7 +104,22 @@ config_load(const struct config_source *source, char *reason, size_t size)
         one_line(reason);
         config_free(&config);
     }
+    config_memory_way_out(NULL);
     return config;
+}
+
+struct config *
+config_load(const struct config_source *source, char *reason, size_t size)
+{
+    jmp_buf out;
+
+    if (_setjmp(out) != 0) {
+        config_memory_way_out(NULL);
+        snprintf(reason, size, "out of memory while reading the configuration");
+        return NULL;
+    }
+    config_memory_way_out(&out);
+    return load(source, reason, size);
 }
 
 void

@@ -10,6 +10,7 @@
 #define DOIPD_CONFIG_IMPL_H
 
 #include <libconfig.h>
+#include <setjmp.h>
 
 #include "config.h"
 #include "config_text.h"
@@ -153,6 +154,8 @@ bool config_is_set(const struct config *config, const char *key);
 /* These end the process when memory is short. */
 void *config_grow(void *items, size_t count, size_t *room, size_t item);
 void *config_alloc(size_t size);
+/* Where to go on when there is none; NULL: nowhere, the process ends. */
+void config_memory_way_out(jmp_buf *out);
 char *config_copy(const char *text);
 char *config_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Frees *slot and puts `text` there, which it takes over. */

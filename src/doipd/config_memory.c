@@ -1,8 +1,9 @@
 /*
  * Memory of the configuration's parts: strings and arrays of a few kilobytes in all. Called by
- * config*.c only, in the master. There is no way on without them, so running out of memory ends
- * the process with a message.
+ * config*.c only, in the master. There is no way on without them: running out of memory ends
+ * the reading (what it had by then is lost), or the process, with a message.
  */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,9 +12,19 @@
 #include "config_impl.h"
 #include "log.h"
 
+static jmp_buf *way_out;
+
+void
+config_memory_way_out(jmp_buf *out)
+{
+    way_out = out;
+}
+
 static void *
 must(void *memory)
 {
+    if (memory == NULL && way_out != NULL)
+        longjmp(*way_out, 1);
     if (memory == NULL) {
         log_error(NO_MEMORY, "out of memory while reading the configuration");
         abort();

@@ -203,7 +203,7 @@ step_head(struct connection *connection)
     begin_request(connection);
     if (n > 0)
         return enter(connection, PHASE_BODY);
-    if (n != DOIP_E_CONTENT && n != DOIP_E_FRAMING && n != DOIP_E_LIMIT)
+    if (n != DOIP_E_CONTENT && n != DOIP_E_FRAMING && n != DOIP_E_LIMIT && n != DOIP_E_MEMORY)
         return break_off(connection, METRICS_CLOSED_REQUEST_BROKEN,
                          doip_reader_idle(connection->reader) ? "between requests" : "inside a request",
                          doip_reader_reason(connection->reader));
@@ -307,8 +307,6 @@ step_run(struct connection *connection)
     connection->outcome = doip_response_end(response, result);
     doip_stream_set_waits(connection->stream, 0, 0);
     pool_leave(&worker->pool, kind);
-    if (connection->outcome == DOIP_OUTCOME_BROKEN)
-        return broken_answer(connection);
     return enter(connection, PHASE_FLUSH);
 }
 
@@ -332,8 +330,11 @@ may_hold_back(const struct connection *connection)
 static enum step
 step_flush(struct connection *connection)
 {
-    int n = may_hold_back(connection) ? 0 : doip_writer_flush(connection->writer);
+    int n;
 
+    if (connection->outcome == DOIP_OUTCOME_BROKEN)
+        return broken_answer(connection);
+    n = may_hold_back(connection) ? 0 : doip_writer_flush(connection->writer);
     if (n == DOIP_E_AGAIN)
         return park_writing(connection);
     if (n < 0)

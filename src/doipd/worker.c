@@ -362,7 +362,8 @@ worker_main(const struct worker_setup *setup)
     log_change(setup->config->log.level, setup->config->log.json, setup->config->log.access);
     start(&worker, setup);
     keep_descriptors(&control);
-    channel_send(setup->channel, CHANNEL_READY, "");
+    if (!channel_send(setup->channel, CHANNEL_READY, ""))
+        give_up(setup, "a worker can't tell the master that it is ready: the system refuses memory");
     while (!is_done(&control))
         wait_for_news(&control, keep_time(&control));
     /* Handlers may still be running where time was up: then nothing of theirs may be taken down. */
