@@ -2,6 +2,7 @@
  * Search: the request's attributes as a query and a page, and the results streamed, one object in
  * memory at a time.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,6 +113,8 @@ search_query(doip_request *request, doip_response *response, struct query **quer
     if (text == NULL)
         return doip_fail_invalid(response, "The attribute 'query' is missing.");
     *query = query_parse(text, reason, sizeof(reason));
+    if (*query == NULL && errno == ENOMEM)
+        return doip_fail(response, DOIP_STATUS_ERROR, "%s", reason);
     return *query == NULL ? doip_fail_invalid(response, "%s", reason) : DOIP_OK;
 }
 

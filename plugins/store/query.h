@@ -74,7 +74,8 @@ struct query {
     size_t count;
 };
 
-/* NULL with what is wrong, and at which character, in `reason`. */
+/* NULL with what is wrong, and at which character, in `reason`, and errno EINVAL; ENOMEM where
+ * memory is short. */
 struct query *query_parse(const char *text, char *reason, size_t size);
 void query_free(struct query **query);
 

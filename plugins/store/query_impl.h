@@ -32,11 +32,14 @@ struct lexer {
     char *text; /* unescaped; as long as the query at most */
     char *reason;
     size_t size;
+    bool memory_short; /* which is why it is TOKEN_BROKEN */
 };
 
 /* Says what is wrong, and where; returns false. */
 bool lexer_fail(struct lexer *lexer, const char *at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The same where memory is short, which is no fault of the query's. */
+bool lexer_short(struct lexer *lexer);
 /* Moves to the next token. After a field, colons belong to the word (`value`). */
 void lexer_next(struct lexer *lexer, bool value);
 /* After TOKEN_RANGE: a bound, a TOKEN_WORD or TOKEN_QUOTED. */

@@ -33,6 +33,15 @@ lexer_fail(struct lexer *lexer, const char *at, const char *format, ...)
     return false;
 }
 
+bool
+lexer_short(struct lexer *lexer)
+{
+    snprintf(lexer->reason, lexer->size, "Memory is short.");
+    lexer->memory_short = true;
+    lexer->kind = TOKEN_BROKEN;
+    return false;
+}
+
 static bool
 is_blank(char c)
 {

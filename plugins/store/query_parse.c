@@ -2,6 +2,7 @@
  * The parser of the store's query language (query.h): descends through the grammar. Pure functions,
  * any thread.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,7 @@ static struct query *parse_or(struct parser *parser);
 static struct query *
 node_short(struct parser *parser, struct query *node)
 {
-    lexer_fail(&parser->lexer, parser->lexer.at, "memory is short");
+    lexer_short(&parser->lexer);
     query_free(&node);
     return NULL;
 }
@@ -148,7 +149,7 @@ range_bound(struct parser *parser, struct query_bound *bound, int64_t *first, in
         query_free(&number);
     }
     if ((bound->text = strdup(lexer->text)) == NULL)
-        return lexer_fail(lexer, lexer->at, "memory is short");
+        return lexer_short(lexer);
     return true;
 }
 
@@ -351,9 +352,11 @@ query_parse(const char *text, char *reason, size_t size)
 
     parser.lexer.text = malloc(strlen(text) + 1);
     if (parser.lexer.text == NULL)
-        snprintf(reason, size, "Memory is short.");
+        lexer_short(&parser.lexer);
     else
         query = parse_all(&parser);
     free(parser.lexer.text);
+    if (query == NULL)
+        errno = parser.lexer.memory_short ? ENOMEM : EINVAL;
     return query;
 }
