@@ -11,29 +11,29 @@
 #define SYNC_NS 300000
 
 static bool
-reading_fails(int fd)
+reading_fails(int fd, size_t *size)
 {
     uint64_t file;
 
-    return layer_on() && layer_has(fd, &file) && layer_fails(CALL_READ);
+    return layer_on() && layer_has(fd, &file) && layer_spoils(CALL_READ, size);
 }
 
 ssize_t
 read(int fd, void *data, size_t size)
 {
-    return reading_fails(fd) ? -1 : REAL(read)(fd, data, size);
+    return reading_fails(fd, &size) ? -1 : REAL(read)(fd, data, size);
 }
 
 ssize_t
 pread(int fd, void *data, size_t size, off_t offset)
 {
-    return reading_fails(fd) ? -1 : REAL(pread)(fd, data, size, offset);
+    return reading_fails(fd, &size) ? -1 : REAL(pread)(fd, data, size, offset);
 }
 
 ssize_t
 pread64(int fd, void *data, size_t size, off64_t offset)
 {
-    return reading_fails(fd) ? -1 : REAL(pread64)(fd, data, size, offset);
+    return reading_fails(fd, &size) ? -1 : REAL(pread64)(fd, data, size, offset);
 }
 
 static void
@@ -56,7 +56,7 @@ write(int fd, const void *data, size_t size)
 
     if (!layer_on() || !layer_has(fd, &file))
         return REAL(write)(fd, data, size);
-    if (layer_fails(CALL_WRITE))
+    if (layer_spoils(CALL_WRITE, &size))
         return -1;
     if (!layer_journals())
         return REAL(write)(fd, data, size);
@@ -76,7 +76,7 @@ write_at(int fd, const void *data, size_t size, off_t offset)
 
     if (!layer_on() || !layer_has(fd, &file))
         return REAL(pwrite)(fd, data, size, offset);
-    if (layer_fails(CALL_WRITE))
+    if (layer_spoils(CALL_WRITE, &size))
         return -1;
     if (!layer_journals())
         return REAL(pwrite)(fd, data, size, offset);

@@ -1,12 +1,13 @@
 /*
- * The fault layer: a library for LD_PRELOAD that stands between the daemon and the C library, for
- * tests only (doc/testing.md). It sees the calls that change files below one directory, and does
- * two things with them, each switched on and off by the test while the daemon runs:
+ * The fault layer: a library for LD_PRELOAD that stands between the daemon and the C library (and
+ * OpenSSL), for tests only (doc/testing.md). It does two things, each switched on and off by the
+ * test while the daemon runs:
  *
- *   journal   Each change is noted, in the order in which it came true, and so is each sync with
- *             the place in the journal where it began. From that, disk.py makes what a power cut
- *             may leave. Nothing is synced in truth meanwhile.
- *   trouble   Calls of chosen kinds fail with a chosen errno.
+ *   journal   Each change of a file below one directory is noted, in the order in which it came
+ *             true, and so is each sync with the place in the journal where it began. From that,
+ *             disk.py makes what a power cut may leave. Nothing is synced in truth meanwhile.
+ *   trouble   Calls of chosen kinds fail with a chosen errno, do less than they were asked for, or
+ *             stall. Those on files only below the directory, all others anywhere.
  *
  * Both live in one file which the test makes and which all processes map (layer.py knows this
  * layout, too): it outlives them, and needs no descriptor. It is named by DOIPD_FAULTS, the
@@ -46,7 +47,22 @@ enum {
     CALL_LINK = 32, /* and rename */
     CALL_UNLINK = 64,
     CALL_MKDIR = 128,
+    CALL_MEMORY = 0x100,  /* malloc and the like, also within libraries */
+    CALL_RECEIVE = 0x200, /* recv, recvmsg */
+    CALL_SEND = 0x400,
+    CALL_ACCEPT = 0x800,
+    CALL_WAIT = 0x1000, /* epoll_wait, poll */
+    CALL_ARM = 0x2000,  /* epoll_ctl */
+    CALL_FORK = 0x4000,
+    CALL_THREAD = 0x8000,
+    CALL_MAP = 0x10000,
+    CALL_DESCRIPTOR = 0x20000, /* that make one which is no file's: socketpair, eventfd … */
+    CALL_TLS_READ = 0x40000,   /* SSL_read_ex, SSL_do_handshake */
+    CALL_TLS_WRITE = 0x80000,
 };
+
+/* What becomes of a call. */
+enum { MANNER_FAIL, MANNER_SHORT, MANNER_STALL };
 
 struct layer {
     uint64_t size;         /* of the file; written by the test */
@@ -59,6 +75,9 @@ struct layer {
     _Atomic uint64_t most;  /* then so many fail, then all go well again */
     _Atomic uint64_t seen;  /* calls of these kinds */
     _Atomic uint32_t locked_once;
+    _Atomic uint32_t manner;
+    _Atomic uint32_t stall_ms;
+    _Atomic uint32_t excused; /* calls that went well as libconfig can't do without */
     pthread_mutex_t lock;
 };
 
@@ -92,7 +111,8 @@ struct place {
 /* Whether the layer has anything to do: cheap, and asked first. */
 bool layer_on(void);
 bool layer_journals(void);
-/* Whether this call shall fail, with errno set. */
+/* Whether this call shall fail, with errno set; or else *size becomes less, or time passes. */
+bool layer_spoils(int call, size_t *size);
 bool layer_fails(int call);
 
 /* Whether the descriptor is a file or directory below the directory; *file gets its inode. */

@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 import signal
+import tempfile
 import time
 
 import daemon
@@ -30,15 +31,19 @@ def until_time(seconds):
 
 
 class Round:
-    """Runs a crowd over one daemon; what goes wrong says with which seed. With `journal`, over the fault layer, too."""
+    """Runs a crowd over one daemon; what goes wrong says with which seed. With `journal`, over the fault layer, too, which looks at
+    files below the state directory or, `everywhere`, at all that the daemon has. `made`: a daemon to use, with the seed."""
 
-    def __init__(self, clients=4, settings=None, journal=None, **more):
-        self.seed = seed()
+    def __init__(self, clients=4, settings=None, journal=None, handlers=("store",), everywhere=False, made=None, **more):
+        self.seed = more.pop("seed", None) or seed()
         self.rng = random.Random(self.seed)
-        self.daemon = daemon.Daemon(("store",), settings)
+        self.daemon = made or daemon.Daemon(handlers, settings)
         self.layer = None
+        if everywhere:
+            self.log_place = tempfile.TemporaryDirectory(prefix="doipd-test-log-")
+            self.daemon.log_path = os.path.join(self.log_place.name, "log")
         if journal is not None:
-            self.layer = Layer(self.daemon, journal)
+            self.layer = Layer(self.daemon, journal, self.daemon.dir if everywhere else None)
             more["position"] = self.layer.position
         self.crowd = world.crowd(self.daemon, clients, self.seed, **more)
         self.counts = {}
