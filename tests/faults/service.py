@@ -1,7 +1,9 @@
 """Rounds with calls of any kind that fail, do less, or stall: while the service starts, answers, reloads and ends (doc/testing.md)."""
 
+import functools
 import os
 import re
+import subprocess
 import time
 
 import daemon
@@ -306,4 +308,46 @@ def ends(chosen, most, handlers=("store",)):
             run.daemon.start()
             for number in run.places(fault, run.daemon.stop, most):
                 end_once(run, fault, number)
+        return run.summary()
+
+
+# ---------------------------------------------------------------- an operator asks
+
+COMMANDS = ("status", "workers", "connections", "handlers", "metrics", "log-level debug")
+
+
+def doipctl(run, command):
+    return subprocess.run([os.path.join(daemon.BUILD, "doipctl"), "-c", run.daemon.conf, *command.split()], capture_output=True, text=True,
+                          timeout=20, check=False)
+
+
+def ask_once(run, fault, command, number):
+    """The master answers, or says that it can't; nobody notices but who asked."""
+    run.spoil(fault, number)
+    done = doipctl(run, command)
+    run.mend(fault, number)
+    run.count("questions")
+    run.count("not answered", done.returncode != 0)
+    if done.returncode not in (0, 1, 3) or (done.returncode != 0 and not done.stderr):
+        raise Different(f"doipctl {command}, {fault_name(fault)}, call {number}: {done}")
+
+
+def asks(chosen, most, handlers=("store",)):
+    """What doipctl asks the master, likewise."""
+    with Trouble(handlers) as run:
+        run.daemon.start()
+        everybody = run.daemon.workers() + [run.daemon.pid]
+        doipctl(run, "status")
+        before = resources(run.daemon.pid)
+        with run.daemon.connect() as connection:
+            for fault in run.some(chosen):
+                for command in COMMANDS:
+                    for number in run.places(fault, functools.partial(doipctl, run, command), most):
+                        ask_once(run, fault, command, number)
+                    if doipctl(run, command).returncode != 0:
+                        raise Different(f"doipctl {command} fails when all is well again after {fault_name(fault)}")
+            if connection.request(doip.HELLO, SERVICE) is None or run.daemon.workers() + [run.daemon.pid] != everybody:
+                raise Different("a client, or a worker, had to do with it")
+        run.settled([run.daemon.pid], [before])
+        run.daemon.stop()
         return run.summary()

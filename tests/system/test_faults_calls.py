@@ -33,5 +33,8 @@ class Lives(base.Case):
     def test_words_between_master_and_workers_that_are_lost(self):
         service.reloads(LOST_WORDS, 0)
 
+    def test_some_calls_of_what_an_operator_asks(self):
+        service.asks(4, 2)
+
     def test_some_calls_of_an_end(self):
         service.ends(3, 1)
