@@ -66,7 +66,7 @@ class Round:
 
     def summary(self):
         """Figures, for those who run it long."""
-        for what in ("steps", "acknowledged"):
+        for what in ("steps", "acknowledged") if self.crowd.total("steps") else ():
             self.counts[what] = self.crowd.total(what)
         return ", ".join(f"{number} {what}" for what, number in self.counts.items()) + f" (seed {self.seed})"
 

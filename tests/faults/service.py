@@ -35,9 +35,9 @@ FAULTS = {
     "sync": (("EIO", 1), (50, 3)),
     "link": (("EIO", 1),),
 }
-SETTINGS = {"workers": {"processes": 1, "threads": 8}, "timeouts": {"handshake": 4, "read": 4, "write": 4, "shutdown": 2},
+SETTINGS = {"workers": {"processes": 1, "threads": 8}, "timeouts": {"handshake": 12, "read": 12, "write": 12, "shutdown": 2},
             "log": {"level": "debug"}}
-HUNG = 3.5     # seconds for an answer: less than any of doipd's time limits, which must not be what ends it
+HUNG = 9       # seconds for an answer: less than any of doipd's time limits, which must not be what ends it
 TOLD = re.compile(r"\b(error|warning|info|notice|critical)\b.*(ended|can't|refused|failed|memory|500)|Status\.500", re.I)
 MINIMAL = ("hello",)
 
@@ -227,7 +227,7 @@ def start_once(run, fault, number):
     run.spoil(fault, number)
     run.daemon.spawn()
     try:
-        run.daemon.wait_ready()
+        run.daemon.wait_ready(20)
         run.mend(fault, number)
         run.count("starts in spite of it")
         run.usable()
@@ -235,7 +235,12 @@ def start_once(run, fault, number):
         return
     except AssertionError as error:
         run.mend(fault, number)
-        status, said = run.daemon.process and run.daemon.process.poll(), run.daemon.log()[before:]
+        status, said = run.daemon.process.poll(), run.daemon.log()[before:]
+        if status is None and "serving " in said:
+            run.count("starts that answer when all is well again")
+            run.usable()
+            run.daemon.stop()
+            return
         if status != 1 or not re.search("can't|failed|memory|refuses|no descriptors|not ready", said):
             raise Different(f"call {number} of a start, {fault_name(fault)}: status {status}, {error}; it said {said}") from None
         run.count("starts refused")

@@ -34,7 +34,7 @@ class Lives(base.Case):
         service.reloads(LOST_WORDS, 0)
 
     def test_some_calls_of_what_an_operator_asks(self):
-        service.asks(4, 2)
+        service.asks(2, 1)
 
     def test_some_calls_of_an_end(self):
         service.ends(3, 1)
