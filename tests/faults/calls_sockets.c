@@ -18,7 +18,7 @@ recv(int fd, void *data, size_t size, int flags)
 ssize_t
 recvmsg(int fd, struct msghdr *message, int flags)
 {
-    return layer_fails(CALL_RECEIVE) ? -1 : REAL(recvmsg)(fd, message, flags);
+    return layer_fails(CALL_MESSAGE) ? -1 : REAL(recvmsg)(fd, message, flags);
 }
 
 ssize_t
@@ -30,7 +30,7 @@ send(int fd, const void *data, size_t size, int flags)
 ssize_t
 sendmsg(int fd, const struct msghdr *message, int flags)
 {
-    return layer_fails(CALL_SEND) ? -1 : REAL(sendmsg)(fd, message, flags);
+    return layer_fails(CALL_MESSAGE) ? -1 : REAL(sendmsg)(fd, message, flags);
 }
 
 int

@@ -48,7 +48,7 @@ enum {
     CALL_UNLINK = 64,
     CALL_MKDIR = 128,
     CALL_MEMORY = 0x100,  /* malloc and the like, also within libraries */
-    CALL_RECEIVE = 0x200, /* recv, recvmsg */
+    CALL_RECEIVE = 0x200, /* recv and send: clients */
     CALL_SEND = 0x400,
     CALL_ACCEPT = 0x800,
     CALL_WAIT = 0x1000, /* epoll_wait, poll */
@@ -59,6 +59,7 @@ enum {
     CALL_DESCRIPTOR = 0x20000, /* that make one which is no file's: socketpair, eventfd … */
     CALL_TLS_READ = 0x40000,   /* SSL_read_ex, SSL_do_handshake */
     CALL_TLS_WRITE = 0x80000,
+    CALL_MESSAGE = 0x100000, /* recvmsg, sendmsg: between master and workers */
 };
 
 /* What becomes of a call. */

@@ -15,7 +15,7 @@ MANNER, STALL_MS, EXCUSED = 60, 64, 68
 MANNERS = ("fail", "short", "stall")
 KINDS = {"open": 1, "read": 2, "write": 4, "truncate": 8, "sync": 16, "link": 32, "unlink": 64, "mkdir": 128}  # on files
 OTHERS = {"memory": 0x100, "receive": 0x200, "send": 0x400, "accept": 0x800, "wait": 0x1000, "arm": 0x2000, "fork": 0x4000,
-          "thread": 0x8000, "map": 0x10000, "descriptor": 0x20000, "TLS read": 0x40000, "TLS write": 0x80000}
+          "thread": 0x8000, "map": 0x10000, "descriptor": 0x20000, "TLS read": 0x40000, "TLS write": 0x80000, "message": 0x100000}
 FULL = ("write", "truncate", "mkdir", "link")  # what a full disk refuses
 TROUBLE = {"ENOSPC": FULL, "EDQUOT": FULL, "EIO": tuple(KINDS), "EMFILE": ("open",)}
 FOREVER = (1 << 62)

@@ -21,6 +21,7 @@ FAULTS = {
     "map": (("ENOMEM", 1),),
     "receive": (("ECONNRESET", 1), ("EAGAIN", 1), ("EINTR", 3), ("ENOMEM", 1), ("short", FOREVER), (50, 3)),
     "send": (("EPIPE", 1), ("EAGAIN", 1), ("ENOBUFS", 1), ("short", FOREVER), (50, 3)),
+    "message": (("ENOBUFS", 1), ("EAGAIN", 1), ("EINTR", 3), (50, 3)),
     "accept": (("EMFILE", 1), ("ECONNABORTED", 1), ("ENOBUFS", 1), ("EINTR", 3)),
     "wait": (("EINTR", 1), ("ENOMEM", 3)),
     "arm": (("ENOMEM", 1), ("ENOSPC", 1)),

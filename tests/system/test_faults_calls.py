@@ -12,7 +12,7 @@ sys.path.append(os.path.join(daemon.TREE, "tests/faults"))
 import service  # pylint: disable=wrong-import-position,wrong-import-order
 
 # What was wrong once: each of these found something.
-LOST_WORDS = (("send", "ENOBUFS", 1), ("receive", "ENOMEM", 1))
+LOST_WORDS = (("message", "ENOBUFS", 1),)
 
 
 class Answers(base.Case):
