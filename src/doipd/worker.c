@@ -32,6 +32,8 @@ enum {
     SAY_MS = 60000,
     ARENAS = 2,      /* of malloc: more cost memory, not time */
     TRIM = 4 * 1024 * 1024,
+    CROWD = 200, /* connections that have gone: their memory is worth giving back */
+    GONE_MS = 15000,
 };
 
 /* The control thread's view. */
@@ -40,6 +42,8 @@ struct control {
     int signals;
     int64_t drain_until; /* ms; while draining */
     int64_t sweep_at;    /* ms */
+    int most;            /* connections that were open at once since memory was given back */
+    int64_t give_back_at; /* ms; -1: there is nothing to give back */
     bool orphan; /* the master is gone */
     bool stop;
 };
@@ -249,6 +253,30 @@ quiet_ms(const struct worker *worker)
     return atomic_load(&worker->last_call) ? 0 : QUIET_MS;
 }
 
+/*
+ * What a crowd of connections has freed lies between what others, and the handlers, still use: malloc keeps that until it is told. It is told when the
+ * crowd has been gone for a while, and the threads with it that it had called for.
+ */
+static void
+give_back_memory(struct control *control, int64_t now)
+{
+    int count = atomic_load(&control->worker->count);
+    bool gone;
+
+    if (count > control->most)
+        control->most = count;
+    gone = control->most - count >= CROWD && count <= control->most / 2;
+    if (!gone) {
+        control->give_back_at = -1;
+    } else if (control->give_back_at < 0) {
+        control->give_back_at = now + GONE_MS;
+    } else if (now >= control->give_back_at) {
+        malloc_trim(0);
+        control->most = count;
+        control->give_back_at = -1;
+    }
+}
+
 static void
 sweep(struct control *control, int64_t now)
 {
@@ -282,6 +310,7 @@ keep_time(struct control *control)
     int64_t now = clock_ms(), next = acceptors_resume(worker, now);
 
     sweep(control, now);
+    give_back_memory(control, now);
     if (atomic_load(&worker->draining)) {
         int64_t last_call = last_call_at(control);
 
@@ -295,7 +324,7 @@ keep_time(struct control *control)
     }
     if (atomic_load(&worker->draining) || atomic_load(&worker->count) > 0)
         next = sooner(next, control->sweep_at);
-    return next;
+    return control->give_back_at < 0 ? next : sooner(next, control->give_back_at);
 }
 
 static void
@@ -354,7 +383,7 @@ _Noreturn void
 worker_main(const struct worker_setup *setup)
 {
     static struct worker worker;
-    struct control control = {.worker = &worker, .signals = take_signals()};
+    struct control control = {.worker = &worker, .signals = take_signals(), .give_back_at = -1};
     char name[32];
 
     snprintf(name, sizeof name, "worker %zu", setup->index + 1);
