@@ -5,14 +5,13 @@
  * is free. An id has its places in one row of the table.
  */
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "addresses.h"
+#include "keyed_table.h"
 #include "throttle.h"
 
-enum { ROWS = 8192, PLACES = 8, KEY = 16, COUNT_BITS = 20, ADDRESS = 64 };
+enum { ROWS = 8192, PLACES = 8, KEY = KEYED_TABLE_KEY, COUNT_BITS = 20, ADDRESS = 64 };
 
 #define COUNT_MASK ((UINT64_C(1) << COUNT_BITS) - 1)
 
@@ -24,13 +23,8 @@ static struct table {
 bool
 addresses_init(void)
 {
-    void *page =
-        mmap(NULL, sizeof *table, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-    if (page == MAP_FAILED)
-        return false;
-    table = page;
-    return RAND_bytes(table->key, KEY) == 1;
+    table = keyed_table_map(sizeof *table);
+    return table != NULL;
 }
 
 static uint64_t

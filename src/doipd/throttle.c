@@ -6,15 +6,14 @@
  */
 #include <arpa/inet.h>
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 
+#include "keyed_table.h"
 #include "throttle.h"
 
-enum { ROWS = 1024, PLACES = 8, KEY = 16, COUNT_BITS = 16, COUNT_MOST = 1000, NAME_MOST = 600 };
+enum { ROWS = 1024, PLACES = 8, KEY = KEYED_TABLE_KEY, COUNT_BITS = 16, COUNT_MOST = 1000, NAME_MOST = 600 };
 
 struct place {
     _Atomic(uint64_t) id;    /* 0: never used */
@@ -29,13 +28,8 @@ static struct table {
 bool
 throttle_init(void)
 {
-    void *page =
-        mmap(NULL, sizeof *table, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-    if (page == MAP_FAILED)
-        return false;
-    table = page;
-    return RAND_bytes(table->key, KEY) == 1;
+    table = keyed_table_map(sizeof *table);
+    return table != NULL;
 }
 
 static int
