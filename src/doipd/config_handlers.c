@@ -185,12 +185,8 @@ static bool
 set_enabled(struct config_reader *reader, struct config_handler *handler, const char *key,
             const config_setting_t *setting)
 {
-    char given[128];
-
-    if (config_setting_type(setting) != CONFIG_TYPE_BOOL)
-        return config_fail(reader, setting, key, "must be true or false, not %s",
-                           config_value_shown(setting, given, sizeof(given)));
-    handler->enabled = config_setting_get_bool(setting);
+    if (!config_value_bool(reader, key, setting, &handler->enabled))
+        return false;
     config_replace(&handler->enabled_where, config_where(reader, setting));
     return true;
 }

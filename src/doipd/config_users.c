@@ -109,13 +109,7 @@ static bool
 set_enabled(struct config_reader *reader, struct user *user, const char *key,
             const config_setting_t *setting)
 {
-    char given[128];
-
-    if (config_setting_type(setting) != CONFIG_TYPE_BOOL)
-        return config_fail(reader, setting, key, "must be true or false, not %s",
-                           config_value_shown(setting, given, sizeof(given)));
-    user->enabled = config_setting_get_bool(setting);
-    return true;
+    return config_value_bool(reader, key, setting, &user->enabled);
 }
 
 static const struct property properties[] = {

@@ -302,6 +302,19 @@ set_switch(struct config_reader *reader, const struct config_key *key,
     return text != NULL;
 }
 
+bool
+config_value_bool(struct config_reader *reader, const char *key, const config_setting_t *setting,
+                  bool *value)
+{
+    char given[128];
+
+    if (config_setting_type(setting) != CONFIG_TYPE_BOOL)
+        return config_fail(reader, setting, key, "must be true or false, not %s",
+                           config_value_shown(setting, given, sizeof(given)));
+    *value = config_setting_get_bool(setting);
+    return true;
+}
+
 static bool
 set_bool(struct config_reader *reader, const struct config_key *key,
          const config_setting_t *setting)
