@@ -21,7 +21,7 @@
 
 enum {
     THREADS_FIRST = 3,
-    IDLE_MS = 10000, /* a follower beyond the first threads that waits so long ends */
+    IDLE_MS = 10000,
     QUICK_US = 300,
     WATCH_MS = 20,    /* between the deputy's looks: rare enough not to show among the system calls of requests */
     LATE_US = 5000,   /* a quick handler that takes so long is not */
@@ -63,6 +63,7 @@ pool_init(struct pool *pool, int threads_most, int processes, struct score_worke
 
     memset(pool, 0, sizeof *pool);
     pool->threads_most = threads_most;
+    pool->idle_ms = IDLE_MS;
     pool->leaders_most = (cpus() + processes - 1) / processes;
     if (pool->leaders_most > POOL_READY)
         pool->leaders_most = POOL_READY;
@@ -145,7 +146,7 @@ follow(struct pool *pool, struct pool_thread *thread)
         int error;
 
         pool->has_deputy = pool->has_deputy || deputy;
-        error = wait_news(pool, deputy ? WATCH_MS : IDLE_MS);
+        error = wait_news(pool, deputy ? WATCH_MS : pool->idle_ms);
         if (deputy) {
             pool->has_deputy = false;
             look(pool);

@@ -37,6 +37,7 @@ struct pool {
     int stop_event;
     int threads_most;
     int leaders_most;
+    int idle_ms; /* a follower beyond the first threads that waits so long ends */
     struct score_worker *score;
     pthread_mutex_t lock;
     pthread_cond_t news; /* for followers */

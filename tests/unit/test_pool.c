@@ -281,6 +281,7 @@ END_TEST
 /* Threads beyond the first three go when they have been idle, and they too are waited for. */
 START_TEST(idle_threads_leave)
 {
+    pool.idle_ms = 100;
     ck_assert(pool_start(&pool));
     atomic_store(&held, true);
     for (int i = 0; i < MOST - 1; i++)
