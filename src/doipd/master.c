@@ -13,217 +13,16 @@
 #include <unistd.h>
 
 #include "addresses.h"
-#include "certificate_watch.h"
 #include "clock.h"
-#include "commands.h"
-#include "generation.h"
-#include "master.h"
-#include "notify.h"
+#include "master_impl.h"
 #include "metrics.h"
+#include "notify.h"
 #include "pid_file.h"
 #include "signals.h"
 #include "throttle.h"
 #include "tickets.h"
-#include "trial.h"
-#include "watch.h"
 
 enum { POLLS_MOST = 4096, STOP_SPARE_S = 15, WORKER_POLLS = POLLS_MOST - CONTROL_POLLS };
-
-enum ending { ENDING_NOT, ENDING_DRAIN, ENDING_AT_ONCE };
-
-struct master {
-    const struct config_source *source;
-    bool foreground;
-    void (*tell)(const char *reason);
-    struct generation *all;     /* newest first */
-    struct generation *serving; /* NULL until the first is ready */
-    struct generation *coming;  /* NULL unless a start or reload is under way */
-    unsigned numbers;
-    bool reload_wanted;
-    enum ending ending;
-    int64_t turn_tickets_at;
-    bool asked;                 /* to end, by a signal */
-    char failure[CHANNEL_TEXT]; /* why the service could not start */
-    struct control *control;    /* NULL until the first generation serves, or where it can't be had */
-    struct commands_target commands;
-    time_t started;
-    int64_t started_ms;
-    struct rate rate;
-    struct watch watch;
-    struct certificate_watch certificates;
-};
-
-/* ------------------------------------------------------------------ generations come and go */
-
-static void
-use_log(const struct master *master, const struct config *config)
-{
-    log_setup(config->log.level, config->log.json, config->log.access, master->foreground);
-}
-
-static void
-warn(const struct generation *generation)
-{
-    const struct config *config = generation->config;
-    char exposed[CHANNEL_TEXT];
-
-    if (config->service.id_assumed)
-        log_warning(SERVICE_ID_ASSUMED, "service.id is not configured: serving as %s", config->service.id);
-    if (generation->account.stand_in)
-        log_warning(USER_MISSING, "there is no user %s: the workers run as %s; make one (adduser --system --group %s), or set `user`",
-                    config->user, generation->account.name, config->user);
-    if (generation->started_by_root && generation->account.uid == 0)
-        log_warning(WORKERS_ARE_ROOT, "the workers run as root: set `user` to an account of their own");
-    if (users_exposed(&config->users, exposed, sizeof exposed))
-        log_warning(HASHES_EXPOSED, "%s", exposed);
-}
-
-static void
-refuse_reload(struct master *master, const char *reason)
-{
-    log_error(RELOAD_REFUSED, "reload refused, nothing has changed: %s", reason);
-    metrics_count(METRICS_RELOADS_REFUSED);
-    control_reload_ends(master->control, reason, NULL);
-    notify_ready();
-}
-
-/* For a reload, a child tries it first. */
-static struct config *
-load(const struct master *master, char *reason, size_t size)
-{
-    if (master->serving != NULL && !trial_load(master->source, reason, size))
-        return NULL;
-    return config_load(master->source, reason, size);
-}
-
-static void
-bring_up(struct master *master)
-{
-    char reason[CHANNEL_TEXT];
-    struct generation *fresh = NULL;
-    struct config *config;
-
-    master->reload_wanted = false;
-    if (master->serving != NULL)
-        notify_reloading();
-    control_reload_begins(master->control);
-    config = load(master, reason, sizeof reason);
-    if (config != NULL && master->serving == NULL)
-        use_log(master, config);
-    if (config != NULL)
-        fresh = generation_new(config, ++master->numbers, master->serving, reason, sizeof reason);
-    if (fresh == NULL) {
-        if (master->serving != NULL)
-            refuse_reload(master, reason);
-        else
-            snprintf(master->failure, sizeof master->failure, "%s", reason);
-        return;
-    }
-    warn(fresh);
-    fresh->next = master->all;
-    master->all = fresh;
-    master->coming = fresh;
-    generation_spawn(fresh, master->all, clock_ms());
-}
-
-/* A service without its control socket is better than none. */
-static void
-use_control(struct master *master, const struct config *config)
-{
-    struct control_commands commands = {.context = &master->commands, .run = commands_run};
-    char reason[CHANNEL_TEXT] = "";
-
-    if (master->control == NULL)
-        master->control = control_open(config, &commands, reason, sizeof reason);
-    else
-        control_move(master->control, config, reason, sizeof reason);
-    if (reason[0] != '\0')
-        log_warning(CONTROL_UNREACHABLE, "doipctl can't reach this service%s: %s", master->control != NULL ? " at its new place" : "", reason);
-}
-
-static void
-tell_reloaded(struct master *master)
-{
-    char text[128];
-
-    snprintf(text, sizeof text, "reloaded: generation %u serves with %zu workers", master->serving->number,
-             master->serving->count);
-    log_notice(RELOADED, "%s", text);
-    metrics_count(METRICS_RELOADS_DONE);
-    control_reload_ends(master->control, NULL, text);
-    notify_ready();
-}
-
-static void
-promote(struct master *master)
-{
-    struct generation *old = master->serving, *fresh = master->coming;
-
-    generation_serve(fresh);
-    master->serving = fresh;
-    master->coming = NULL;
-    use_log(master, fresh->config);
-    use_control(master, fresh->config);
-    if (old != NULL) {
-        generation_retire(old, clock_ms(), false);
-        tell_reloaded(master);
-        return;
-    }
-    for (size_t i = 0; i < fresh->listeners.count; i++)
-        log_notice(SERVING, "serving %s on %s", fresh->config->service.id, fresh->listeners.items[i].text);
-    notify_ready();
-    master->tell(NULL);
-}
-
-static void
-give_up_coming(struct master *master)
-{
-    struct generation *failed = master->coming;
-
-    failed->state = GENERATION_FAILED;
-    master->coming = NULL;
-    generation_retire(failed, clock_ms(), true);
-    if (master->serving != NULL) {
-        refuse_reload(master, failed->failure);
-        return;
-    }
-    snprintf(master->failure, sizeof master->failure, "%s", failed->failure);
-    master->ending = ENDING_AT_ONCE;
-}
-
-static void
-look_at_coming(struct master *master, int64_t now)
-{
-    struct generation *coming = master->coming;
-
-    if (coming == NULL)
-        return;
-    if (coming->failure[0] == '\0' && now - coming->started > GENERATION_START_MS)
-        snprintf(coming->failure, sizeof coming->failure, "the workers were not ready after %d s",
-                 GENERATION_START_MS / 1000);
-    if (coming->failure[0] != '\0')
-        give_up_coming(master);
-    else if (generation_all_ready(coming))
-        promote(master);
-}
-
-static void
-free_ended(struct master *master)
-{
-    struct generation **link = &master->all;
-
-    while (*link != NULL) {
-        struct generation *at = *link;
-
-        if (at == master->coming || at->state == GENERATION_SERVING || !generation_empty(at)) {
-            link = &at->next;
-            continue;
-        }
-        *link = at->next;
-        log_debug(GENERATION_ENDED, "generation %u has ended", at->number);
-        generation_free(&at);
-    }
-}
 
 /* ------------------------------------------------------------------ signals */
 
@@ -431,10 +230,10 @@ serve(struct master *master)
         if (master->control != NULL)
             control_serve(master->control, clock_ms());
         reap(master);
-        look_at_coming(master, clock_ms());
-        free_ended(master);
+        master_look_at_coming(master, clock_ms());
+        master_free_ended(master);
         if (master->reload_wanted && master->coming == NULL && master->serving != NULL)
-            bring_up(master);
+            master_bring_up(master);
         keep_time(master);
     }
 }
@@ -458,7 +257,7 @@ master_run(const struct config_source *source, bool foreground, void (*tell)(con
         tell(master.failure);
         return EXIT_BAD;
     }
-    bring_up(&master);
+    master_bring_up(&master);
     serve(&master);
     pid_file_remove();
     /* Told last: whoever waits for it finds everything cleaned up. */
