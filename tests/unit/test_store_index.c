@@ -3,34 +3,11 @@
  * becomes of its file, the searches are right.
  */
 #include "index.h"
-#include "unit_store.h"
+#include "unit_store_repository.h"
 
 #include <sys/wait.h>
 
 #define COUNT_OF(table) (int)(sizeof(table) / sizeof(*(table)))
-
-static struct repository *repository;
-
-static void
-setup(void)
-{
-    scratch_setup();
-    repository = scratch_open();
-}
-
-static void
-teardown(void)
-{
-    repository_close(&repository);
-    scratch_teardown();
-}
-
-static void
-reopen(void)
-{
-    repository_close(&repository);
-    repository = scratch_open();
-}
 
 static void
 make(int first, int last)

@@ -1,41 +1,7 @@
 /*
  * The store's repository side alone: what is kept, what is removed, and what readers see.
  */
-#include "unit_store.h"
-
-static struct repository *repository;
-
-static void
-setup(void)
-{
-    scratch_setup();
-    repository = scratch_open();
-    scratch_settled = &repository;
-}
-
-static void
-teardown(void)
-{
-    repository_close(&repository);
-    scratch_teardown();
-}
-
-static void
-reopen(void)
-{
-    repository_close(&repository);
-    repository = scratch_open();
-}
-
-static int
-delete_object(const char *id)
-{
-    struct failure failure;
-    int status = repository_delete(repository, NULL, id, REPOSITORY_ANY_VERSION, &failure);
-
-    ck_assert_msg(status != REPOSITORY_FAILED, "%s", failure.text);
-    return status;
-}
+#include "unit_store_repository.h"
 
 /* ------------------------------------------------------------------ objects */
 

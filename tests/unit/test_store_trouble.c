@@ -3,46 +3,12 @@
  * descriptors, a root that can't be opened.
  */
 #include "blobs.h"
-#include "unit_store.h"
+#include "unit_store_repository.h"
 
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/resource.h>
-
-static struct repository *repository;
-
-static void
-setup(void)
-{
-    scratch_setup();
-    repository = scratch_open();
-    scratch_settled = &repository;
-}
-
-static void
-teardown(void)
-{
-    repository_close(&repository);
-    scratch_teardown();
-}
-
-static void
-reopen(void)
-{
-    repository_close(&repository);
-    repository = scratch_open();
-}
-
-static int
-delete_object(const char *id)
-{
-    struct failure failure;
-    int status = repository_delete(repository, NULL, id, REPOSITORY_ANY_VERSION, &failure);
-
-    ck_assert_msg(status != REPOSITORY_FAILED, "%s", failure.text);
-    return status;
-}
 
 /* ------------------------------------------------------------------ what was never committed */
 
