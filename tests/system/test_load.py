@@ -1,6 +1,6 @@
 """Nothing is lost: constant load of new and kept-alive connections while the service is reloaded, restarted, its workers killed or recycled.
 
-With DOIPD_TEST_LONG set there are 100 reloads and 20 kills, and the counts are printed.
+With DOIPD_TEST_LONG set there are 100 reloads and 20 kills, spread over half an hour or so many seconds, and the counts are printed.
 """
 
 import os
@@ -9,101 +9,15 @@ import resource
 import signal
 import socket
 import sys
-import threading
 import time
 
 import doip
 from base import Case
 from daemon import SERVICE, UNDER, sanitized, until
+from load import Load, Mixed
 
-LONG = bool(os.environ.get("DOIPD_TEST_LONG"))
-ECHO = "20.DOIP/Debug.Echo"
-PID = "20.DOIP/Debug.Pid"
-
-
-class Client(threading.Thread):
-    """Asks one thing after the other, on a connection that it keeps or on new ones. What gets no answer is `lost`: but for a request on
-    a connection that the service ended in good order before it (it is asked again, as DOIP has no "connection: close"), and for what was
-    under way in a worker that was killed."""
-
-    def __init__(self, load, keeps):
-        super().__init__(daemon=True)
-        self.load, self.keeps = load, keeps
-        self.connection = self.worker = None
-        self.answered = self.again = self.cut = 0
-        self.lost = []
-
-    def run(self):
-        while not self.load.ended.is_set():
-            begun = time.monotonic()
-            try:
-                self.ask()
-                self.answered += 1
-            except (OSError, doip.Broken) as error:
-                self.judge(error, begun)
-                self.forget()
-            if self.keeps:
-                time.sleep(random.uniform(0, 0.05))
-            else:
-                self.forget()
-        self.forget()
-
-    def ask(self):
-        if self.connection is None:
-            self.connection = self.load.made.connect(timeout=60)
-            self.worker = None
-        response = self.connection.request(PID if self.worker is None else ECHO, SERVICE, input=None)
-        if not response.ok:
-            self.lost.append(repr(response))
-        elif self.worker is None:
-            self.worker = response.output
-
-    def forget(self):
-        if self.connection is not None:
-            self.connection.close()
-        self.connection = None
-
-    def judge(self, error, begun):
-        """A connection of a killed worker is cut: whatever was under way is gone, and a new connection may have been on its way to it."""
-        fresh = self.worker is None
-        killed = self.worker in self.load.killed or (fresh and any(at >= begun - 0.05 for at in self.load.killed.values()))
-        if killed:
-            self.cut += 1
-        elif not fresh and (getattr(error, "clean", False) or isinstance(error, (ConnectionError, BrokenPipeError))):
-            self.again += 1
-        else:
-            self.lost.append(f"{'fresh' if fresh else 'kept'} after {time.monotonic() - begun:.2f} s: {error!r}")
-
-
-class Load:
-    def __init__(self, made, keeping=4, fresh=3):
-        self.made, self.ended, self.killed = made, threading.Event(), {}
-        self.clients = [Client(self, at < keeping) for at in range(keeping + fresh)]
-
-    def __enter__(self):
-        for client in self.clients:
-            client.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ended.set()
-        for client in self.clients:
-            client.join()
-
-    def kill(self, pid):
-        self.killed[pid] = time.monotonic()
-        os.kill(pid, signal.SIGKILL)
-
-    def sum(self, name):
-        return sum(getattr(client, name) for client in self.clients)
-
-    @property
-    def lost(self):
-        return [text for client in self.clients for text in client.lost]
-
-    def __str__(self):
-        return (f"{self.sum('answered')} answered, {len(self.lost)} lost, {self.sum('again')} asked again after an orderly end, "
-                f"{self.sum('cut')} cut by {len(self.killed)} kills")
+LONG = int(os.environ.get("DOIPD_TEST_LONG", "0"))
+LONG = 1800 if LONG == 1 else LONG
 
 
 def listening():
@@ -115,7 +29,7 @@ def listening():
 
 
 class LoadCase(Case):
-    seconds = 1200 if LONG else 150
+    seconds = LONG + 600 if LONG else 150
 
     def none_lost(self, load):
         if LONG:
@@ -141,14 +55,14 @@ class Unharmed(LoadCase):
         reloads, kills = (100, 20) if LONG else (6, 3)
         steps = ["reload"] * reloads + ["kill"] * kills
         random.shuffle(steps)
-        with Load(made) as load:
-            for step in steps:
-                start = len(made.log())
+        begun = time.monotonic()
+        with Load(made, kind=Mixed, pause=0.05 if LONG else 0) as load:
+            for number, step in enumerate(steps, 1):
                 if step == "reload":
-                    self.reload(made, start)
+                    self.reload(made, len(made.log()))
                 else:
                     self.kill_one(made, load)
-                time.sleep(random.uniform(0.1, 0.6))
+                time.sleep(max(random.uniform(0.1, 0.6), begun + LONG * number / len(steps) - time.monotonic()))
         self.none_lost(load)
         self.assertEqual(len(load.killed), kills)
         self.assertLess(load.sum("cut"), kills * len(load.clients))
