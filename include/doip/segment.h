@@ -62,12 +62,13 @@ DOIP_API void doip_reader_wipe(doip_reader *reader);
 DOIP_API uint64_t doip_reader_offset(const doip_reader *reader);
 
 /*
- * The least average rate (bytes per second) at which a peer must send a message, judged after `grace_ms` of waiting for it;
- * a reader that waits in its stream gives DOIP_E_TIMEOUT when it is missed. 0: no such limit (the default).
+ * The least rate (bytes per second) at which a peer must send a message, and how far it may fall behind that, in the time that it is
+ * waited for; a reader that waits in its stream gives DOIP_E_TIMEOUT when it is further behind. What a peer sends faster makes up for what it
+ * was behind, not for what it will be. Each message begins anew. 0: no such limit (the default); else at most 1 GiB.
  */
 DOIP_API void doip_reader_set_rate(doip_reader *reader, uint64_t bytes_per_second, int grace_ms);
 /* Milliseconds that the peer may still be waited for before that rate is missed; -1 without a rate. */
-DOIP_API int64_t doip_reader_patience(const doip_reader *reader);
+DOIP_API int64_t doip_reader_patience(doip_reader *reader);
 
 /* The deepest nesting of JSON that a message over this reader may have; 0: what doip_json_parse() takes (the default). */
 DOIP_API void doip_reader_set_depth(doip_reader *reader, unsigned levels);
@@ -108,9 +109,13 @@ DOIP_API bool doip_writer_undo(doip_writer *writer);
 
 /* Sends what is buffered: 0 when all of it went, DOIP_E_AGAIN, or another error. */
 DOIP_API int doip_writer_flush(doip_writer *writer);
+/* The same as of a reader: the least rate at which a peer must take what is written, from when there is something until all is flushed. */
+DOIP_API void doip_writer_set_rate(doip_writer *writer, uint64_t bytes_per_second, int grace_ms);
+DOIP_API int64_t doip_writer_patience(doip_writer *writer);
 /* How many bytes wait to be flushed. */
 DOIP_API size_t doip_writer_buffered(const doip_writer *writer);
-/* Why the writer failed. */
+/* The error that was latched, 0 where there is none; and why, in words. */
+DOIP_API int doip_writer_error(const doip_writer *writer);
 DOIP_API const char *doip_writer_reason(const doip_writer *writer);
 
 DOIP_END_DECLS

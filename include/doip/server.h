@@ -43,6 +43,8 @@ DOIP_API const char *doip_request_client_id(const doip_request *request);
 DOIP_API void doip_request_set_state(doip_request *request, void *state);
 /* True when a handler has read input or written output: it can't decline any more. */
 DOIP_API bool doip_request_touched(const doip_request *request);
+/* True when a handler's reading ended as the client sent nothing, or too slowly. */
+DOIP_API bool doip_request_timed_out(const doip_request *request);
 
 /* How a response stands after doip_response_end(). */
 typedef enum doip_outcome {

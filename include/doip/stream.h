@@ -57,10 +57,10 @@ DOIP_API int doip_stream_write_all(doip_stream *stream, const void *data, size_t
  * -1 waits for ever. New streams wait for ever. */
 DOIP_API void doip_stream_set_waits(doip_stream *stream, int read_ms, int write_ms);
 
-/* Milliseconds this stream has spent waiting for its peer, in all. doip_stream_add_waited() is for an owner that
- * waits by itself (epoll) instead of in the stream. */
-DOIP_API int64_t doip_stream_waited(const doip_stream *stream);
-DOIP_API void doip_stream_add_waited(doip_stream *stream, int64_t ms);
+/* Milliseconds this stream has spent waiting for its peer, in all, to read from it (DOIP_WANT_READ; the handshake, too) or to write.
+ * doip_stream_add_waited() is for an owner that waits by itself (epoll) instead of in the stream. */
+DOIP_API int64_t doip_stream_waited(const doip_stream *stream, int what);
+DOIP_API void doip_stream_add_waited(doip_stream *stream, int what, int64_t ms);
 
 /* The readiness (DOIP_WANT_*) that the last DOIP_E_AGAIN waits for. */
 DOIP_API int doip_stream_wants(const doip_stream *stream);
@@ -71,6 +71,9 @@ DOIP_API bool doip_stream_pending(doip_stream *stream);
 /* Bytes that went in and out since the stream was made (payload, not TLS overhead). */
 DOIP_API uint64_t doip_stream_bytes_in(const doip_stream *stream);
 DOIP_API uint64_t doip_stream_bytes_out(const doip_stream *stream);
+
+/* Of the bytes that went out, how many the peer's system has taken; of the others ours keeps copies. */
+DOIP_API uint64_t doip_stream_taken(const doip_stream *stream);
 
 /* The descriptor to wait on, -1 for a memory stream. It stays the stream's. */
 DOIP_API int doip_stream_fd(const doip_stream *stream);

@@ -108,8 +108,8 @@ go_on(struct connection *connection)
         conversation_expired(connection);
         return;
     }
-    if (connection->waits_for_peer)
-        doip_stream_add_waited(connection->stream, clock_ms() - connection->parked_at);
+    if (connection->waits_for != 0)
+        doip_stream_add_waited(connection->stream, connection->waits_for, clock_ms() - connection->parked_at);
     conversation_go_on(connection);
 }
 
@@ -201,7 +201,9 @@ connection_park(struct connection *connection, int wants, int64_t wait_ms)
 
     connection->parked_at = clock_ms();
     connection->deadline = connection->parked_at + wait_ms;
-    connection->waits_for_peer = !writes && connection->phase != PHASE_HANDSHAKE;
+    connection->waits_for = connection->phase != PHASE_HANDSHAKE && connection->phase < PHASE_FINISH ? wants : 0;
+    if (connection->waits_for == DOIP_WANT_WRITE)
+        connection->taken = doip_stream_taken(connection->stream);
     connection->armed = true;
     if (epoll_ctl(epoll, how, fd, &event) < 0) {
         if (errno != ENOMEM && errno != ENOSPC)
@@ -229,11 +231,27 @@ is_idle(const struct connection *connection)
            doip_writer_buffered(connection->writer) == 0;
 }
 
+/* The client may be reading although the socket does not take more yet: then it is waited for anew. */
 static bool
-is_over(const struct connection *connection, int64_t now, int64_t quiet_ms)
+goes_on_reading(struct connection *connection, int64_t now)
+{
+    uint64_t taken = connection->waits_for == DOIP_WANT_WRITE ? doip_stream_taken(connection->stream) : 0;
+    int64_t waited = now - connection->parked_at;
+
+    if (taken <= connection->taken || connection->waits_for != DOIP_WANT_WRITE)
+        return false;
+    connection->taken = taken;
+    connection->parked_at = now;
+    doip_stream_add_waited(connection->stream, DOIP_WANT_WRITE, waited);
+    connection->deadline = now + conversation_answer_ms(connection);
+    return connection->deadline > now;
+}
+
+static bool
+is_over(struct connection *connection, int64_t now, int64_t quiet_ms)
 {
     if (now >= connection->deadline)
-        return true;
+        return !goes_on_reading(connection, now);
     return quiet_ms >= 0 && is_idle(connection) && now - connection->parked_at >= quiet_ms;
 }
 

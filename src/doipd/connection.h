@@ -51,7 +51,8 @@ struct connection {
     doip_outcome outcome;
     bool armed;          /* has an entry in the epoll set */
     bool may_run;        /* has leave to run a handler */
-    bool waits_for_peer; /* parked: the time counts as waiting for the client */
+    int waits_for;       /* parked: DOIP_WANT_…, for which the time counts as waiting for the client; 0: for nothing */
+    uint64_t taken;      /* what the client had of its answers then */
     bool crowded_out;    /* expired to make room */
     enum metrics_counter ending; /* METRICS_CLOSED_…: why it is in PHASE_FINISH or PHASE_LINGER */
     atomic_int state;

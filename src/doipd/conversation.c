@@ -22,6 +22,9 @@ enum {
     SCRAP = 16384,
 };
 
+static const char request_slow[] = "the client sent nothing for timeouts.read, or less than limits.body_rate";
+static const char answer_slow[] = "the client read nothing for timeouts.write, or less than limits.body_rate";
+
 /* No deadline: some three hundred years. */
 #define FOREVER_MS (INT64_C(10000000000000))
 
@@ -56,6 +59,15 @@ break_off(struct connection *connection, enum metrics_counter cause, const char 
     return STEP_LEFT;
 }
 
+/* The same where it is the client's slowness that ends it. */
+static enum step
+give_up_on(struct connection *connection, enum metrics_counter cause, const char *when, const char *why)
+{
+    log_info(CLIENT_SLOW, "%s: connection ended %s: %s", connection->address, when, why);
+    connection_close(connection, cause);
+    return STEP_LEFT;
+}
+
 static enum step
 enter(struct connection *connection, enum phase phase)
 {
@@ -68,10 +80,30 @@ enter(struct connection *connection, enum phase phase)
 static enum step
 handshake_failed(struct connection *connection, int error)
 {
+    static const char when[] = "in the TLS handshake";
+
     handshake_count_failure(error);
-    return break_off(connection, METRICS_CLOSED_HANDSHAKE, "in the TLS handshake",
-                     error == DOIP_E_TIMEOUT ? "it took longer than timeouts.handshake"
-                                             : doip_stream_reason(connection->stream));
+    if (error == DOIP_E_TIMEOUT)
+        return give_up_on(connection, METRICS_CLOSED_HANDSHAKE, when, "it took longer than timeouts.handshake");
+    return break_off(connection, METRICS_CLOSED_HANDSHAKE, when, doip_stream_reason(connection->stream));
+}
+
+/* How far a client may fall behind limits.body_rate: no less than it may be silent. */
+static int
+grace_ms(int timeout)
+{
+    return timeout * 1000 > RATE_GRACE_MS ? timeout * 1000 : RATE_GRACE_MS;
+}
+
+static void
+set_limits(struct connection *connection)
+{
+    const struct config *config = connection->worker->config;
+
+    doip_reader_set_rate(connection->reader, config->limits.body_rate, grace_ms(config->timeouts.read));
+    doip_writer_set_rate(connection->writer, config->limits.body_rate, grace_ms(config->timeouts.write));
+    if (config->limits.json_depth < DOIP_JSON_DEPTH_MOST)
+        doip_reader_set_depth(connection->reader, (unsigned)config->limits.json_depth);
 }
 
 static enum step
@@ -88,9 +120,7 @@ step_handshake(struct connection *connection)
     connection->writer = doip_writer_new(connection->stream);
     if (connection->reader == NULL || connection->writer == NULL)
         return break_off(connection, METRICS_CLOSED_RESOURCES, "after the TLS handshake", "out of memory");
-    doip_reader_set_rate(connection->reader, config->limits.body_rate, RATE_GRACE_MS);
-    if (config->limits.json_depth < DOIP_JSON_DEPTH_MOST)
-        doip_reader_set_depth(connection->reader, (unsigned)config->limits.json_depth);
+    set_limits(connection);
     return enter(connection, PHASE_HEAD);
 }
 
@@ -108,11 +138,23 @@ acknowledge(const struct connection *connection)
     setsockopt(doip_stream_fd(connection->stream), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
 }
 
+static int64_t
+sooner(int64_t ms, int64_t patience)
+{
+    return patience >= 0 && patience < ms ? patience : ms;
+}
+
+int64_t
+conversation_answer_ms(struct connection *connection)
+{
+    return sooner(span_ms(connection->worker->config->timeouts.write), doip_writer_patience(connection->writer));
+}
+
 static enum step
 park_writing(struct connection *connection)
 {
     connection_show(connection, SCORE_WRITING);
-    return park(connection, doip_stream_wants(connection->stream), span_ms(connection->worker->config->timeouts.write));
+    return park(connection, doip_stream_wants(connection->stream), conversation_answer_ms(connection));
 }
 
 /*
@@ -135,15 +177,12 @@ static enum step
 park_reading(struct connection *connection)
 {
     int64_t ms = span_ms(connection->worker->config->timeouts.read);
-    int64_t patience = doip_reader_patience(connection->reader);
 
-    if (patience >= 0 && patience < ms)
-        ms = patience;
     if (!sent_all(connection))
         return STEP_LEFT;
     acknowledge(connection);
     connection_show(connection, SCORE_READING);
-    return park(connection, doip_stream_wants(connection->stream), ms);
+    return park(connection, doip_stream_wants(connection->stream), sooner(ms, doip_reader_patience(connection->reader)));
 }
 
 static enum step
@@ -264,6 +303,8 @@ broken_answer(struct connection *connection)
     const char *message = doip_response_message(doip_request_response(connection->request));
 
     account(connection);
+    if (doip_writer_error(connection->writer) == DOIP_E_TIMEOUT)
+        return give_up_on(connection, METRICS_CLOSED_ANSWER_TIMEOUT, "inside an answer", answer_slow);
     return break_off(connection, METRICS_CLOSED_ANSWER_BROKEN, "inside an answer",
                      message[0] != '\0' ? message : doip_writer_reason(connection->writer));
 }
@@ -277,6 +318,14 @@ request_kind(const doip_request *request)
     for (const char *at = doip_request_operation(request); *at != '\0'; at++)
         hash = (hash ^ (unsigned char)*at) * 16777619u;
     return hash;
+}
+
+/* The connection goes on only to say why it ends. */
+static void
+ends_for_slowness(struct connection *connection)
+{
+    log_info(CLIENT_SLOW, "%s: connection ends inside a request: %s", connection->address, request_slow);
+    connection->ending = METRICS_CLOSED_REQUEST_TIMEOUT;
 }
 
 static enum step
@@ -307,6 +356,8 @@ step_run(struct connection *connection)
     connection->outcome = doip_response_end(response, result);
     doip_stream_set_waits(connection->stream, 0, 0);
     pool_leave(&worker->pool, kind);
+    if (connection->outcome != DOIP_OUTCOME_BROKEN && doip_request_timed_out(connection->request))
+        ends_for_slowness(connection);
     return enter(connection, PHASE_FLUSH);
 }
 
@@ -480,18 +531,16 @@ has_input(const struct connection *connection)
 static void
 request_timed_out(struct connection *connection)
 {
-    static const char why[] = "the client sent nothing for timeouts.read, or less than limits.body_rate";
     doip_response *response = connection->request != NULL ? doip_request_response(connection->request) : NULL;
 
     if (response == NULL || connection->phase == PHASE_DISCARD) {
-        break_off(connection, METRICS_CLOSED_REQUEST_TIMEOUT, "inside a request", why);
+        give_up_on(connection, METRICS_CLOSED_REQUEST_TIMEOUT, "inside a request", request_slow);
         return;
     }
-    log_info(CONNECTION_ENDED, "%s: connection ends inside a request: %s", connection->address, why);
+    ends_for_slowness(connection);
     if (connection->phase == PHASE_HEAD)
         begin_request(connection);
     doip_fail_invalid(response, "The request did not arrive in time.");
-    connection->ending = METRICS_CLOSED_REQUEST_TIMEOUT;
     connection->outcome = doip_response_end(response, DOIP_FAILED);
     if (connection->outcome == DOIP_OUTCOME_COMPLETE)
         connection->outcome = DOIP_OUTCOME_CLOSE;
@@ -502,7 +551,7 @@ request_timed_out(struct connection *connection)
 static void
 answer_timed_out(struct connection *connection)
 {
-    break_off(connection, METRICS_CLOSED_ANSWER_TIMEOUT, "inside an answer", "the client did not read for timeouts.write");
+    give_up_on(connection, METRICS_CLOSED_ANSWER_TIMEOUT, "inside an answer", answer_slow);
 }
 
 void

@@ -17,6 +17,9 @@ void conversation_refuse(struct connection *connection, unsigned count);
 /* The connection is ready for what it waited for. */
 void conversation_go_on(struct connection *connection);
 
+/* How long the client may now be waited for, to read more of its answers. For whoever has the connection in hand. */
+int64_t conversation_answer_ms(struct connection *connection);
+
 /* The time it may wait is over. */
 void conversation_expired(struct connection *connection);
 

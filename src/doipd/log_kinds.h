@@ -45,6 +45,7 @@
     X(CONNECTIONS_FULL, 0x0602, "connections-full")       \
     X(CONNECTION_ENDED, 0x0603, "connection-ended")       \
     X(ADDRESS_FULL, 0x0604, "address-full")               \
+    X(CLIENT_SLOW, 0x0605, "client-slow")                 \
     X(AUTHENTICATION_REFUSED, 0x0701, "authentication-refused")
 
 enum log_kind {

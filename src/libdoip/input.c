@@ -121,6 +121,12 @@ request_input_error(const doip_request *request, const char **reason)
     return error;
 }
 
+bool
+doip_request_timed_out(const doip_request *request)
+{
+    return request->fault == DOIP_E_TIMEOUT;
+}
+
 /*
  * Latches what the message layer says; `error` is what its call returned, 0 where it only said that
  * something is wrong. A message does not latch that its peer let it wait too long: for a request

@@ -10,6 +10,7 @@
 #include <doip/segment.h>
 
 #include "framer.h"
+#include "pace.h"
 #include "stream_impl.h"
 
 enum {
@@ -36,10 +37,8 @@ struct doip_reader {
     bool ahead_on;
     bool ahead_done; /* it has met the message's end, or an error */
     size_t ahead_by; /* bytes after `at` that it has seen */
-    uint64_t rate;
-    int grace_ms;
+    struct pace pace;
     unsigned depth; /* of JSON; 0: any */
-    int64_t waited_before; /* the stream's waiting time when the message began */
     int error;
     char *reason;
 };
@@ -162,7 +161,7 @@ static void
 begin_message(doip_reader *reader)
 {
     reader->inside = true;
-    reader->waited_before = doip_stream_waited(reader->stream);
+    pace_begin(&reader->pace, doip_stream_bytes_in(reader->stream), doip_stream_waited(reader->stream, DOIP_WANT_READ));
 }
 
 static int
@@ -390,8 +389,7 @@ doip_reader_offset(const doip_reader *reader)
 void
 doip_reader_set_rate(doip_reader *reader, uint64_t bytes_per_second, int grace_ms)
 {
-    reader->rate = bytes_per_second;
-    reader->grace_ms = grace_ms;
+    pace_set(&reader->pace, bytes_per_second, grace_ms);
 }
 
 void
@@ -407,18 +405,11 @@ doip_reader_depth(const doip_reader *reader)
 }
 
 int64_t
-doip_reader_patience(const doip_reader *reader)
+doip_reader_patience(doip_reader *reader)
 {
-    uint64_t received = reader->framer.offset + (reader->end - reader->at);
-    int64_t waited = doip_stream_waited(reader->stream) - reader->waited_before;
-    int64_t allowed;
-
-    if (reader->rate == 0 || !reader->inside)
+    if (!reader->inside)
         return -1;
-    allowed = (int64_t)(received * 1000 / reader->rate);
-    if (allowed < reader->grace_ms)
-        allowed = reader->grace_ms;
-    return allowed > waited ? allowed - waited : 0;
+    return pace_patience(&reader->pace, doip_stream_bytes_in(reader->stream), doip_stream_waited(reader->stream, DOIP_WANT_READ));
 }
 
 const char *

@@ -3,11 +3,13 @@
  * Called by readers, writers and owners of connections, in whichever thread owns the stream.
  */
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 
 #include "stream_impl.h"
@@ -92,7 +94,7 @@ poll_until(struct pollfd *poller, int ms)
 }
 
 int
-stream_wait(doip_stream *stream, int ms)
+stream_wait(doip_stream *stream, int what, int ms)
 {
     struct pollfd poller = {.fd = stream->fd};
     int64_t start;
@@ -103,26 +105,26 @@ stream_wait(doip_stream *stream, int ms)
     poller.events = stream->wants == DOIP_WANT_WRITE ? POLLOUT : POLLIN;
     start = now_ms();
     n = poll_until(&poller, ms);
-    stream->waited += now_ms() - start;
+    stream->waited[what == DOIP_WANT_WRITE] += now_ms() - start;
     if (n < 0)
         return stream_fail(stream, DOIP_E_SYSTEM, "poll: %s", strerror(errno));
     return n == 0 ? DOIP_E_TIMEOUT : 0;
 }
 
 int
-stream_wait_since(doip_stream *stream, int ms, int64_t waited)
+stream_wait_since(doip_stream *stream, int what, int ms, int64_t waited)
 {
-    int64_t left = ms - (stream->waited - waited);
+    int64_t left = ms - (doip_stream_waited(stream, what) - waited);
 
     if (ms > 0 && left <= 0)
         return DOIP_E_TIMEOUT;
-    return stream_wait(stream, ms > 0 ? (int)left : ms);
+    return stream_wait(stream, what, ms > 0 ? (int)left : ms);
 }
 
 ssize_t
 stream_read_within(doip_stream *stream, void *data, size_t size, int ms)
 {
-    int64_t waited = stream->waited;
+    int64_t waited = doip_stream_waited(stream, DOIP_WANT_READ);
 
     /* A read of nothing would look like the end. */
     while (size > 0 && stream->error == 0 && !stream->ended) {
@@ -133,7 +135,7 @@ stream_read_within(doip_stream *stream, void *data, size_t size, int ms)
             stream->ended = true;
         if (n != DOIP_E_AGAIN)
             return n;
-        n = stream_wait_since(stream, ms, waited);
+        n = stream_wait_since(stream, DOIP_WANT_READ, ms, waited);
         if (n < 0)
             return n;
     }
@@ -160,19 +162,26 @@ written(doip_stream *stream, ssize_t n)
 }
 
 ssize_t
+stream_write_now(doip_stream *stream, const void *data, size_t size)
+{
+    if (stream->error != 0 || stream->write_error != 0)
+        return stream->error != 0 ? stream->error : stream->write_error;
+    return written(stream, stream->ops->write(stream, data, size));
+}
+
+ssize_t
 doip_stream_write(doip_stream *stream, const void *data, size_t size)
 {
-    int64_t waited = stream->waited;
+    int64_t waited = doip_stream_waited(stream, DOIP_WANT_WRITE);
 
-    while (stream->error == 0 && stream->write_error == 0) {
-        ssize_t n = written(stream, stream->ops->write(stream, data, size));
+    for (;;) {
+        ssize_t n = stream_write_now(stream, data, size);
         if (n != DOIP_E_AGAIN)
             return n;
-        n = stream_wait_since(stream, stream->write_ms, waited);
+        n = stream_wait_since(stream, DOIP_WANT_WRITE, stream->write_ms, waited);
         if (n < 0)
             return n;
     }
-    return stream->error != 0 ? stream->error : stream->write_error;
 }
 
 int
@@ -198,15 +207,15 @@ doip_stream_set_waits(doip_stream *stream, int read_ms, int write_ms)
 }
 
 int64_t
-doip_stream_waited(const doip_stream *stream)
+doip_stream_waited(const doip_stream *stream, int what)
 {
-    return stream->waited;
+    return stream->waited[what == DOIP_WANT_WRITE];
 }
 
 void
-doip_stream_add_waited(doip_stream *stream, int64_t ms)
+doip_stream_add_waited(doip_stream *stream, int what, int64_t ms)
 {
-    stream->waited += ms;
+    stream->waited[what == DOIP_WANT_WRITE] += ms;
 }
 
 int
@@ -233,6 +242,16 @@ doip_stream_bytes_out(const doip_stream *stream)
     return stream->bytes_out;
 }
 
+uint64_t
+doip_stream_taken(const doip_stream *stream)
+{
+    int queued = 0;
+
+    if (stream->fd >= 0 && ioctl(stream->fd, SIOCOUTQ, &queued) < 0)
+        return stream->bytes_out;
+    return stream->bytes_out > (uint64_t)queued ? stream->bytes_out - (uint64_t)queued : 0;
+}
+
 int
 doip_stream_fd(const doip_stream *stream)
 {
@@ -252,13 +271,13 @@ doip_stream_reason(const doip_stream *stream)
 int
 doip_stream_finish(doip_stream *stream)
 {
-    int64_t waited = stream->waited;
+    int64_t waited = doip_stream_waited(stream, DOIP_WANT_WRITE);
 
     while (stream->error == 0 && stream->write_error == 0) {
         int n = (int)written(stream, stream->ops->finish(stream));
         if (n != DOIP_E_AGAIN)
             return n;
-        n = stream_wait_since(stream, stream->write_ms, waited);
+        n = stream_wait_since(stream, DOIP_WANT_WRITE, stream->write_ms, waited);
         if (n < 0)
             return n;
     }

@@ -293,7 +293,7 @@ doip_tls_handshake(doip_stream *stream)
 {
     struct tls *tls = (struct tls *)stream;
     bool server = SSL_is_server(tls->ssl);
-    int64_t waited = stream->waited;
+    int64_t waited = doip_stream_waited(stream, DOIP_WANT_READ);
 
     while (stream->error == 0) {
         int n, error;
@@ -308,8 +308,8 @@ doip_tls_handshake(doip_stream *stream)
                                server ? "client" : "server");
         if (error != DOIP_E_AGAIN)
             return error;
-        error = stream_wait_since(stream, stream->wants == DOIP_WANT_WRITE ? stream->write_ms : stream->read_ms,
-                                  waited);
+        error = stream_wait_since(stream, DOIP_WANT_READ,
+                                  stream->wants == DOIP_WANT_WRITE ? stream->write_ms : stream->read_ms, waited);
         if (error < 0)
             return error;
     }

@@ -30,6 +30,12 @@ doip_writer_free(doip_writer **writer)
     *writer = NULL;
 }
 
+int
+doip_writer_error(const doip_writer *writer)
+{
+    return writer->error;
+}
+
 const char *
 doip_writer_reason(const doip_writer *writer)
 {
@@ -230,7 +236,27 @@ doip_writer_flush(doip_writer *writer)
     if ((n = chunk_close(writer)) < 0 || (n = writer_drain(writer)) < 0)
         return n;
     writer_release(writer);
+    writer->paced = false;
     return 0;
+}
+
+void
+doip_writer_set_rate(doip_writer *writer, uint64_t bytes_per_second, int grace_ms)
+{
+    pace_set(&writer->pace, bytes_per_second, grace_ms);
+    writer->paced = false;
+}
+
+int64_t
+doip_writer_patience(doip_writer *writer)
+{
+    uint64_t taken = doip_stream_taken(writer->stream);
+    int64_t waited = doip_stream_waited(writer->stream, DOIP_WANT_WRITE);
+
+    if (!writer->paced)
+        pace_begin(&writer->pace, taken, waited);
+    writer->paced = true;
+    return pace_patience(&writer->pace, taken, waited);
 }
 
 size_t

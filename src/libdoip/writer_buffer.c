@@ -1,9 +1,11 @@
 /*
  * The writer's buffer: grows to BUFFER_FULL, is sent when it is full or flushed, and goes back when it is empty. See writer_impl.h.
  */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "stream_impl.h"
 #include "writer_impl.h"
 
 int
@@ -28,15 +30,49 @@ int
 writer_send_failed(doip_writer *writer, int error)
 {
     return writer_fail(writer, error,
-                error == DOIP_E_TIMEOUT ? "the peer does not read" : doip_stream_reason(writer->stream));
+                error == DOIP_E_TIMEOUT ? "the peer read nothing, or too slowly" : doip_stream_reason(writer->stream));
+}
+
+/* How long the stream may wait now, -1 for ever. */
+static int
+allowed_ms(doip_writer *writer)
+{
+    int64_t patience = doip_writer_patience(writer);
+    int ms = writer->stream->write_ms;
+
+    if (patience >= 0 && (ms < 0 || patience < ms))
+        return patience < INT_MAX ? (int)patience : INT_MAX;
+    return ms;
+}
+
+ssize_t
+writer_push(doip_writer *writer, const char *data, size_t size)
+{
+    doip_stream *stream = writer->stream;
+
+    for (;;) {
+        ssize_t n = stream_write_now(stream, data, size);
+        uint64_t taken;
+        int ms;
+
+        if (n != DOIP_E_AGAIN || stream->write_ms == 0)
+            return n;
+        taken = doip_stream_taken(stream);
+        ms = allowed_ms(writer);
+        if (ms == 0)
+            return DOIP_E_TIMEOUT;
+        n = stream_wait(stream, DOIP_WANT_WRITE, ms);
+        /* The system may want no more although the peer goes on reading: not before a third of what is queued has gone. */
+        if (n < 0 && !(n == DOIP_E_TIMEOUT && doip_stream_taken(stream) > taken))
+            return n;
+    }
 }
 
 int
 writer_drain(doip_writer *writer)
 {
     while (writer->sent < writer->end) {
-        ssize_t n = doip_stream_write(writer->stream, writer->buffer + writer->sent,
-                                      writer->end - writer->sent);
+        ssize_t n = writer_push(writer, writer->buffer + writer->sent, writer->end - writer->sent);
         /* TLS may hold a record of it that is made already, and must go out as it is. */
         if (n < 0 && writer->end > writer->message)
             writer->message_left = true;

@@ -108,7 +108,7 @@ send_directly(doip_writer *writer, const char *data, size_t size)
     if (n == 0)
         writer->message_left = true;
     while (n >= 0 && size > 0) {
-        n = doip_stream_write(writer->stream, data, size);
+        n = writer_push(writer, data, size);
         if (n > 0) {
             data += n;
             size -= (size_t)n;

@@ -7,6 +7,8 @@
 
 #include <doip/segment.h>
 
+#include "pace.h"
+
 enum {
     BUFFER_FIRST = 4096,
     BUFFER_FULL = 65536,
@@ -30,6 +32,8 @@ struct doip_writer {
     size_t chunk;
     size_t message;    /* where the message begins in the buffer */
     bool message_left; /* some of it has gone to the stream */
+    struct pace pace;
+    bool paced; /* begun since all was flushed: at the first wait */
     int error;
     char *reason;
 };
@@ -39,6 +43,9 @@ struct doip_writer {
 /* Latches the first error, and gives it back. */
 int writer_fail(doip_writer *writer, int error, const char *what);
 int writer_send_failed(doip_writer *writer, int error);
+
+/* A write to the stream, which waits as long as the peer takes something within the stream's bound, and enough for its least rate. */
+ssize_t writer_push(doip_writer *writer, const char *data, size_t size);
 
 /* Sends what is in the buffer; what could not go yet stays there (DOIP_E_AGAIN). */
 int writer_drain(doip_writer *writer);

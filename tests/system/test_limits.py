@@ -1,5 +1,6 @@
 """Limits and interruptions: what a client can't make the service hold, wait for, or keep."""
 
+import concurrent.futures
 import os
 import re
 import socket
@@ -78,6 +79,101 @@ class Limits(SharedCase):
                 words = "did not arrive in time" if size == 10 else "sent nothing, or too slowly"
                 self.assertEqual(self.status(connection.response(), INVALID, words).id, "r")
                 self.closed(connection)
+
+
+class Paced(SharedCase):
+    """limits.body_rate, 30 seconds' worth of which a client may fall behind: these are never silent for as long as the timeouts, yet slow, or
+    they are not. All at once, as each takes its half minute."""
+
+    settings = {"limits": {"body_rate": "64K"}, "timeouts": {"read": 10, "write": 10, "idle": 100}, "workers": {"processes": 1}}
+    seconds = 150
+    STEP, SLOW, QUICK = 0.5, 2000, 100000  # a piece each STEP seconds: below the rate, and above it
+
+    def in_pieces(self, connection, size, every):
+        """Sends these, until the service says something, and tells how long that took."""
+        begun = time.monotonic()
+        for _ in every:
+            connection.send(b"x" * size)
+            connection.sock.settimeout(self.STEP)
+            try:
+                connection._need(1, "nothing")
+                break
+            except TimeoutError:
+                connection.sock.settimeout(20)
+        return time.monotonic() - begun
+
+    def told(self, connection, words):
+        self.status(connection.response(), INVALID, words)
+        self.closed(connection)
+
+    def slow_head(self):
+        with self.daemon.connect() as connection:
+            connection.send(b'{"requestId":"')
+            seconds = self.in_pieces(connection, self.SLOW, range(200))
+            self.told(connection, "did not arrive in time")
+            return seconds
+
+    def slow_body(self):
+        """In a handler, after much that came quickly."""
+        with self.daemon.connect() as connection:
+            connection.send(head(DISCARD, SERVICE, id="r"), b"@\n%d\n" % 90_000_000, b"x" * 30_000_000)
+            seconds = self.in_pieces(connection, self.SLOW, range(200))
+            self.told(connection, "sent nothing, or too slowly")
+            return seconds
+
+    def slow_small_body(self):
+        with self.daemon.connect() as connection:
+            connection.send(head(DISCARD, SERVICE, id="r"), b"@\n60000\n")
+            seconds = self.in_pieces(connection, 200, range(200))
+            self.told(connection, "did not arrive in time")
+            return seconds
+
+    def reads(self, size, *requests):
+        """Of the answers, this much each STEP, until they end or the time is over: a cut one does not look like an orderly end."""
+        with self.daemon.connect(buffer=4096) as connection:
+            connection.send(*requests)
+            begun = time.monotonic()
+            try:
+                while time.monotonic() < begun + 50:
+                    connection._need(size, "an answer")
+                    del connection.buffer[:size]
+                    time.sleep(self.STEP)
+            except doip.Broken as error:
+                self.assertFalse(error.clean)
+
+    def slow_reader(self):
+        """Of what a handler writes."""
+        self.reads(self.SLOW, message("20.DOIP/Debug.Big", SERVICE, attributes={"size": 50_000_000}))
+
+    def slow_reader_of_many(self):
+        """Of answers that wait without a handler."""
+        self.reads(self.SLOW, *[message("20.DOIP/Debug.BigJson", SERVICE, attributes={"size": 8000})] * 300)
+
+    def quick_reader(self):
+        self.reads(self.QUICK, message("20.DOIP/Debug.Big", SERVICE, attributes={"size": 50_000_000}))
+
+    def quick_body(self):
+        with self.daemon.connect() as connection:
+            connection.send(head(DISCARD, SERVICE, id="r"), b"@\n%d\n" % (90 * self.QUICK))
+            seconds = self.in_pieces(connection, self.QUICK, range(90))
+            connection.send(b"\n#\n#\n")
+            self.ok(connection.response())
+            return seconds
+
+    def test_the_slow_are_cut_off_and_nobody_else(self):
+        slow = (self.slow_head, self.slow_body, self.slow_small_body, self.slow_reader, self.slow_reader_of_many)
+        with concurrent.futures.ThreadPoolExecutor(len(slow) + 2) as pool:
+            running = {one: pool.submit(one) for one in (*slow, self.quick_reader, self.quick_body)}
+            time.sleep(27)
+            self.assertNotIn("client-slow", self.daemon.log())
+            took = {one.__name__: running[one].result() for one in running}
+        for name in ("slow_head", "slow_body", "slow_small_body"):
+            self.assertLess(took[name], 42, name)
+        self.assertGreater(took["quick_body"], 44)
+        log = self.daemon.log()
+        self.assertTrue(all(28e6 < int(took) < 42e6 for took in re.findall(r"too slowly\" .*microseconds=(\d+)", log)), log)
+        self.assertEqual(len(re.findall(r"connection ends inside a request: .*less than limits\.body_rate \[client-slow\]", log)), 3, log)
+        self.assertEqual(len(re.findall(r"connection ended inside an answer: .*less than limits\.body_rate \[client-slow\]", log)), 2, log)
 
 
 class Idle(SharedCase):

@@ -178,7 +178,8 @@ START_TEST(waits_no_longer_for_a_dribble)
     doip_stream_set_waits(near, 300, 300);
     ck_assert_int_eq(pthread_create(&thread, NULL, dribble, NULL), 0);
     ck_assert_int_eq(doip_stream_read(near, data, sizeof data), DOIP_E_TIMEOUT);
-    ck_assert_int_ge(doip_stream_waited(near), 300);
+    ck_assert_int_ge(doip_stream_waited(near, DOIP_WANT_READ), 300);
+    ck_assert_int_eq(doip_stream_waited(near, DOIP_WANT_WRITE), 0);
     over = true;
     pthread_join(thread, NULL);
     far_close();
