@@ -52,9 +52,13 @@ class Client(threading.Thread):
             self.kind = "connect"
             self.worker = None
             self.connection = self.load.made.connect(timeout=60)
-            self.worker = self.ask(PID, SERVICE).output
+            self.worker = self.met()
         self.kind = random.choice(self.kinds)
         getattr(self, self.kind)()
+
+    def met(self):
+        """Asked first on a new connection: which worker it is with."""
+        return self.ask(PID, SERVICE).output
 
     def ask(self, operation, target, segments=(), **more):
         response = self.connection.request(operation, target, segments, **more)
