@@ -42,10 +42,12 @@ certificate_watch_stamp(const struct config *config)
 
     mix_file(&stamp, config->tls.certificate);
     mix_file(&stamp, config->tls.key);
+    mix_file(&stamp, config->tls.ocsp);
     mix_file(&stamp, config->tls.client_ca);
     for (size_t i = 0; i < config->tls.certificate_count; i++) {
         mix_file(&stamp, config->tls.certificates[i].certificate);
         mix_file(&stamp, config->tls.certificates[i].key);
+        mix_file(&stamp, config->tls.certificates[i].ocsp);
     }
     return stamp;
 }
@@ -102,6 +104,23 @@ tell_end(struct certificate_watch *watch, const struct pair *pair)
     watch->told = soon;
 }
 
+/* When one more has expired, all that have are told. */
+static void
+tell_staples(struct certificate_watch *watch, const struct pair_set *set)
+{
+    time_t now = time(NULL);
+    size_t expired = 0;
+
+    for (size_t i = 0; i < set->count; i++)
+        expired += staple_has_expired(&set->items[i].staple, now);
+    for (size_t i = 0; expired > watch->staples_told && i < set->count; i++)
+        if (staple_has_expired(&set->items[i].staple, now))
+            log_warning(STAPLE_EXPIRED,
+                        "the OCSP response in %s has expired, and is not shown: get a new one",
+                        set->items[i].staple.file);
+    watch->staples_told = expired;
+}
+
 /* A reload renews it; where that fails it is tried again the next day. */
 static bool
 wants_renewal(struct certificate_watch *watch, const struct pair *pair, int64_t now)
@@ -119,6 +138,7 @@ begin(struct certificate_watch *watch, const struct generation *serving)
     watch->seen = serving->stamp;
     watch->tried = serving->stamp;
     watch->told = 0;
+    watch->staples_told = 0;
 }
 
 bool
@@ -136,5 +156,6 @@ certificate_watch_look(struct certificate_watch *watch, const struct generation 
         return true;
     if (!identity_pairs(serving->tls)->self_made)
         tell_end(watch, first);
+    tell_staples(watch, identity_pairs(serving->tls));
     return has_changed(watch, serving->config);
 }

@@ -16,6 +16,7 @@ struct certificate_watch {
     uint64_t tried;      /* and as they were loaded, or found to be no good */
     int64_t look_at;     /* ms */
     int64_t renew_at;    /* ms; a self-made one that ends soon */
+    size_t staples_told; /* how many OCSP responses the log has said to have expired */
     int told; /* how soon the end was when the log last said so: 0 not, 1 to 3 soon, sooner, now */
 };
 

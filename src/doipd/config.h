@@ -27,6 +27,7 @@ struct config_certificate {
     char *where;       /* "file:line", or "-o" */
     char *certificate; /* a file */
     char *key;         /* a file; NULL: the same */
+    char *ocsp;        /* a file; NULL: none */
 };
 
 struct config_handler {
@@ -64,6 +65,7 @@ struct config {
     struct {
         char *certificate;
         char *key;
+        char *ocsp;
         struct config_certificate *certificates;
         size_t certificate_count;
         char *client_ca;

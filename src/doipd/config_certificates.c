@@ -32,8 +32,10 @@ set_property(struct config_reader *reader, struct config_certificate *one, const
         return set_path(reader, &one->certificate, key, setting);
     if (strcmp(name, "key") == 0)
         return set_path(reader, &one->key, key, setting);
+    if (strcmp(name, "ocsp") == 0)
+        return set_path(reader, &one->ocsp, key, setting);
     return config_fail(reader, setting, key,
-                       "there is no such key; the keys here are certificate, key");
+                       "there is no such key; the keys here are certificate, key, ocsp");
 }
 
 static bool
@@ -96,6 +98,7 @@ config_certificates_free(struct config *config)
         free(config->tls.certificates[i].where);
         free(config->tls.certificates[i].certificate);
         free(config->tls.certificates[i].key);
+        free(config->tls.certificates[i].ocsp);
     }
     free(config->tls.certificates);
     config->tls.certificates = NULL;
@@ -120,6 +123,7 @@ config_certificates_print(const struct config *config, FILE *file)
         fputs(i > 0 ? ", {" : "{", file);
         print_path("certificate", config->tls.certificates[i].certificate, file);
         print_path("key", config->tls.certificates[i].key, file);
+        print_path("ocsp", config->tls.certificates[i].ocsp, file);
         fputs(" }", file);
     }
     fputs(config->tls.certificate_count > 0 ? " )" : ")", file);

@@ -175,6 +175,8 @@ check(struct config_reader *reader)
 
     if (config->tls.key[0] != '\0' && config->tls.certificate[0] == '\0')
         return fail_at(reader, "tls.key", "a key without a certificate; set tls.certificate too");
+    if (config->tls.ocsp[0] != '\0' && config->tls.certificate[0] == '\0')
+        return fail_at(reader, "tls.ocsp", "a response without a certificate; set tls.certificate too");
     if (config->workers.connections < config->workers.threads &&
         config_is_set(config, "workers.connections") && config_is_set(config, "workers.threads"))
         return fail_at(reader, "workers.threads",

@@ -54,6 +54,7 @@ const struct config_key config_keys[] = {
     {"control.group", CONFIG_STRING, 0, 64, "\"\"", AT(control.group), "whose members may use doipctl"},
     {"tls.certificate", CONFIG_PATH, 0, PATH_BYTES, "\"\"", AT(tls.certificate), "a PEM file"},
     {"tls.key", CONFIG_PATH, 0, PATH_BYTES, "\"\"", AT(tls.key), "a PEM file"},
+    {"tls.ocsp", CONFIG_PATH, 0, PATH_BYTES, "\"\"", AT(tls.ocsp), "a DER file, an OCSP response"},
     {"tls.certificates", CONFIG_CERTIFICATES, 0, 0, "( )", AT(tls.certificates), "more of them"},
     {"tls.client_ca", CONFIG_PATH, 0, PATH_BYTES, "\"\"", AT(tls.client_ca), "a PEM file"},
     {"tls.min_version", CONFIG_STRING, 1, 8, "\"1.2\"", OF(tls.min_version, versions),

@@ -33,15 +33,18 @@ static bool
 take_first(struct pair_set *set, const struct config *config, char *reason, size_t size)
 {
     bool one_file = config->tls.key[0] == '\0';
-    char certificate_says[WHERE], key_says[WHERE];
+    char certificate_says[WHERE], key_says[WHERE], ocsp_says[WHERE];
 
     snprintf(certificate_says, sizeof certificate_says, "%s: tls.certificate", config_origin(config, "tls.certificate"));
     snprintf(key_says, sizeof key_says, "%s: tls.key", config_origin(config, one_file ? "tls.certificate" : "tls.key"));
+    snprintf(ocsp_says, sizeof ocsp_says, "%s: tls.ocsp", config_origin(config, "tls.ocsp"));
     return take_files(set,
                       &(struct pair_files){.certificate = config->tls.certificate,
                                            .key = one_file ? config->tls.certificate : config->tls.key,
+                                           .ocsp = config->tls.ocsp,
                                            .certificate_says = certificate_says,
-                                           .key_says = key_says},
+                                           .key_says = key_says,
+                                           .ocsp_says = ocsp_says},
                       reason, size);
 }
 
@@ -54,8 +57,10 @@ take_listed(struct pair_set *set, const struct config_certificate *one, char *re
     return take_files(set,
                       &(struct pair_files){.certificate = one->certificate,
                                            .key = one->key != NULL ? one->key : one->certificate,
+                                           .ocsp = one->ocsp,
                                            .certificate_says = says,
-                                           .key_says = says},
+                                           .key_says = says,
+                                           .ocsp_says = says},
                       reason, size);
 }
 
@@ -122,6 +127,19 @@ choose(SSL *ssl, void *context)
     return 1;
 }
 
+/* OpenSSL's callback for a client that asks for the OCSP response of the certificate that was chosen. A worker's threads. */
+static int
+show_staple(SSL *ssl, void *context)
+{
+    const struct pair_set *set = context;
+    const X509 *shown = SSL_get_certificate(ssl);
+
+    for (size_t i = 0; i < set->count; i++)
+        if (set->items[i].certificate == shown)
+            return staple_show(&set->items[i].staple, ssl);
+    return SSL_TLSEXT_ERR_NOACK;
+}
+
 static void
 free_attached(void *parent, void *set, CRYPTO_EX_DATA *data, int index, long argument, void *pointer)
 {
@@ -156,6 +174,8 @@ attach(SSL_CTX *context, struct pair_set *set, char *reason, size_t size)
     }
     if (set->count > 1)
         SSL_CTX_set_cert_cb(context, choose, set);
+    SSL_CTX_set_tlsext_status_cb(context, show_staple);
+    SSL_CTX_set_tlsext_status_arg(context, set);
     return use_all(context, set, reason, size);
 }
 

@@ -27,6 +27,7 @@
     X(CERTIFICATE_RENEWED, 0x0304, "certificate-renewed") \
     X(CERTIFICATE_KEPT, 0x0305, "certificate-kept")       \
     X(CERTIFICATE_ENDS, 0x0306, "certificate-ends")       \
+    X(STAPLE_EXPIRED, 0x0307, "staple-expired")           \
     X(TICKET_KEYS_KEPT, 0x0303, "ticket-keys-kept")       \
     X(WORKER_READY, 0x0401, "worker-ready")               \
     X(WORKER_START_FAILED, 0x0402, "worker-start-failed") \

@@ -39,6 +39,7 @@ pair_set_free(struct pair_set **set)
         EVP_PKEY_free((*set)->items[i].key);
         sk_X509_pop_free((*set)->items[i].chain, X509_free);
         free((*set)->items[i].file);
+        staple_fini(&(*set)->items[i].staple);
     }
     if (*set != NULL)
         free((*set)->items);
@@ -171,6 +172,13 @@ read_key_file(struct pair *pair, const struct pair_files *files, char *reason, s
     return done;
 }
 
+static bool
+read_staple(struct pair *pair, const struct pair_files *files, char *reason, size_t size)
+{
+    return files->ocsp == NULL || files->ocsp[0] == '\0' ||
+           staple_read(&pair->staple, files->ocsp, pair->certificate, files->ocsp_says, reason, size);
+}
+
 bool
 pair_read(struct pair *pair, const struct pair_files *files, char *reason, size_t size)
 {
@@ -179,7 +187,8 @@ pair_read(struct pair *pair, const struct pair_files *files, char *reason, size_
     if (pair->file == NULL)
         snprintf(reason, size, "out of memory");
     return pair->file != NULL && read_certificate_file(pair, files, reason, size) &&
-           read_key_file(pair, files, reason, size) && check(pair, files, reason, size);
+           read_key_file(pair, files, reason, size) && check(pair, files, reason, size) &&
+           read_staple(pair, files, reason, size);
 }
 
 /* ------------------------------------------------------------------ telling */

@@ -10,11 +10,14 @@
 #include <stddef.h>
 #include <time.h>
 
+#include "staple.h"
+
 struct pair {
     X509 *certificate;
     EVP_PKEY *key;
     STACK_OF(X509) * chain; /* NULL or empty: none */
     char *file;             /* of the certificate */
+    struct staple staple;
 };
 
 struct pair_set {
@@ -28,8 +31,10 @@ struct pair_set {
 struct pair_files {
     const char *certificate;
     const char *key;              /* may be the same file */
+    const char *ocsp;             /* NULL or "": none */
     const char *certificate_says; /* "doipd.conf:12: tls.certificate" */
     const char *key_says;
+    const char *ocsp_says;
 };
 
 /* Adds an empty pair, to be filled; NULL when memory is short. */

@@ -107,6 +107,85 @@ class Refused(Case):
             self.start_error(made, *words, made.conf + ":")
 
 
+class Stapled(Case):
+    """OCSP responses, made by `openssl ocsp`."""
+
+    def issued(self, made, name, number, ca):
+        certificate, key, request = (made.path(f"{name}.{end}") for end in ("pem", "key", "csr"))
+        openssl("req", *EC, "-nodes", "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}.test", "-keyout", key, "-out", request)
+        openssl("x509", "-req", "-in", request, "-CA", ca[0], "-CAkey", ca[1], "-set_serial", str(number), "-copy_extensions", "copy",
+                "-days", "20", "-out", certificate)
+        return certificate, key
+
+    def response(self, made, name, ca, status="V\t351231235959Z\t"):
+        """What the authority has to say about NAME.pem, in NAME.der; the index has the numbers of those that are known."""
+        made.write("".join(f"{status}\t{number:X}\tunknown\t/CN={number}\n" for number in (0x1001, 0x1002)), made.path("index"))
+        openssl("ocsp", "-index", made.path("index"), "-CA", ca[0], "-rsigner", ca[0], "-rkey", ca[1], "-issuer", ca[0], "-ndays", "1",
+                "-cert", made.path(name + ".pem"), "-respout", made.path(name + ".new"))
+        os.rename(made.path(name + ".new"), made.path(name + ".der"))
+        return made.path(name + ".der")
+
+    def expire(self, made, name):
+        """Nobody here looks at the signature."""
+        with open(made.path(name + ".der"), "rb") as file:
+            data = file.read()
+        last = re.findall(rb"\d{14}Z", data)[-1]
+        with open(made.path(name + ".new"), "wb") as file:
+            file.write(data.replace(last, b"20200102030405Z"))
+        os.rename(made.path(name + ".new"), made.path(name + ".der"))
+
+    def shown(self, made, ca, *options):
+        """The serial number in the response that a client is shown, which must be good by its own account; None for none."""
+        run = subprocess.run(["openssl", "s_client", "-connect", f"{doip.HOST}:{made.port}", "-status", "-CAfile", ca[0], *options],
+                             input="", capture_output=True, text=True, timeout=30)
+        if "OCSP response: no response sent" in run.stdout:
+            return None
+        self.assertIn("Cert Status: good", run.stdout)
+        return re.search(r"Serial Number: (\w+)", run.stdout)[1]
+
+    def test_is_shown_to_who_asks_as_long_as_it_is_good(self):
+        made = self.make(start=False)
+        ca = issue(made, "ca", "/CN=authority")
+        one, two = self.issued(made, "one", 0x1001, ca), self.issued(made, "two", 0x1002, ca)
+        made.change({"tls": {"certificate": one[0], "key": one[1], "ocsp": self.response(made, "one", ca), "certificates": [
+            {"certificate": two[0], "key": two[1], "ocsp": self.response(made, "two", ca)}]}})
+        self.addCleanup(made.stop)
+        made.start()
+        for options, wanted in (((), "1001"), (("-servername", "two.test"), "1002"), (("-servername", "other.test"), "1001")):
+            for version in ("-tls1_2", "-tls1_3"):
+                with self.subTest(options=options, version=version):
+                    self.assertEqual(self.shown(made, ca, version, *options), wanted)
+        self.assertIn("ocsp =", made.run("-T").stdout)
+        with self.subTest("expired"):
+            self.expire(made, "one")
+            made.wait_log(r"warning: the OCSP response in .*one\.der has expired.*\[staple-expired\]")
+            self.assertEqual([self.shown(made, ca), self.shown(made, ca, "-servername", "two.test")], [None, "1002"])
+        with self.subTest("a new one comes into force by itself"):
+            self.response(made, "one", ca)
+            until(lambda: self.shown(made, ca) == "1001", "the new response")
+        with self.subTest("and one that can't be used does not"):
+            self.response(made, "one", ca, "R\t351231235959Z\t260101000000Z")
+            made.wait_log(r"tls\.ocsp: .*one\.der says that the certificate was revoked.*\[certificate-kept\]")
+            self.assertEqual(self.shown(made, ca), "1001")
+        self.assertEqual(len(re.findall("staple-expired", made.log())), 1, "said once")
+
+    def test_what_can_not_be_used_is_refused(self):
+        made = self.make(start=False)
+        ca = issue(made, "ca", "/CN=authority")
+        one = self.issued(made, "one", 0x1001, ca)
+        self.issued(made, "two", 0x1002, ca)
+        made.write("not DER", made.path("garbage"))
+        made.write("", made.path("empty"))
+        revoked = self.response(made, "one", ca, "R\t351231235959Z\t260101000000Z")
+        for file, words in ((made.path("none"), "can't read"), (made.path("garbage"), "holds no OCSP response in DER"),
+                            (made.path("empty"), "it is empty"), (self.response(made, "two", ca), "is about another certificate"),
+                            (revoked, "was revoked; get a new certificate")):
+            with self.subTest(words):
+                made.change({"tls": {"certificate": one[0], "key": one[1], "ocsp": file}})
+                self.start_error(made, words, file)
+                self.assertRegex(made.run("-t").stderr, re.escape(made.conf) + r":\d+: tls\.ocsp: ")
+
+
 class Renewal(Case):
     def start_with(self, pair, **settings):
         made = self.daemon

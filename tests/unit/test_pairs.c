@@ -57,7 +57,10 @@ read_files(struct pair *pair, const char *certificate, const char *key)
     snprintf(key_path, sizeof key_path, "%s", path_of(key));
     return pair_read(
         pair,
-        &(struct pair_files){certificate_path, key_path, "f:1: tls.certificate", "f:2: tls.key"},
+        &(struct pair_files){.certificate = certificate_path,
+                             .key = key_path,
+                             .certificate_says = "f:1: tls.certificate",
+                             .key_says = "f:2: tls.key"},
         reason, sizeof reason);
 }
 
