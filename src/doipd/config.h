@@ -93,6 +93,7 @@ struct config {
         int json_depth;
         int connections_per_address; /* 0: any number, as the next */
         int requests_per_connection;
+        int backlog; /* 0: as the system has it */
     } limits;
     struct {
         int level; /* enum log_level */

@@ -83,6 +83,8 @@ const struct config_key config_keys[] = {
      AT(limits.connections_per_address), "of all workers; 0: any number"},
     {"limits.requests_per_connection", CONFIG_INT, 0, 1000000000, "0",
      AT(limits.requests_per_connection), "0: any number"},
+    {"limits.backlog", CONFIG_INT, 0, 65535, "0", AT(limits.backlog),
+     "connections that wait to be accepted; 0: as the system has it"},
     {"log.level", CONFIG_NAME, 0, 0, "\"info\"", OF(log.level, levels), "what is logged"},
     {"log.format", CONFIG_SWITCH, 0, 0, "\"text\"", OF(log.json, formats), "how it is written"},
     {"log.access", CONFIG_BOOL, 0, 1, "true", AT(log.access), "a line per request"},

@@ -225,6 +225,17 @@ read_root(struct config_reader *reader, const config_setting_t *root)
     return true;
 }
 
+/* What the text of the file could not be had for, with where the file is named. */
+static bool
+fail_named(const struct config *config, char *reason, size_t size)
+{
+    char *said = config_copy(reason);
+
+    snprintf(reason, size, "%s: users_files: %s", config_origin(config, "users_files"), said);
+    free(said);
+    return false;
+}
+
 static bool
 read_file(struct config *config, const char *file, char *reason, size_t size)
 {
@@ -235,7 +246,9 @@ read_file(struct config *config, const char *file, char *reason, size_t size)
     config_t tree;
 
     config_init(&tree);
-    if (good && config_read_string(&tree, text.data) != CONFIG_TRUE)
+    if (!good)
+        fail_named(config, reason, size);
+    else if (config_read_string(&tree, text.data) != CONFIG_TRUE)
         good = config_syntax_fail(&reader, &tree);
     if (good)
         good = read_root(&reader, config_root_setting(&tree));

@@ -122,6 +122,22 @@ check_options(const struct load *load, struct handler *handler)
     return handler->options != NULL;
 }
 
+/* What was said of a file or its directory, with where that is configured. */
+static bool
+complain_at(const struct load *load, const struct config_handler *section)
+{
+    char *said = strdup(load->reason);
+
+    if (said == NULL)
+        return false;
+    if (section != NULL)
+        complain(load, "%s: handler.%s: %s", section->where, section->name, said);
+    else
+        complain(load, "%s: handlers_directory: %s", config_origin(load->config, "handlers_directory"), said);
+    free(said);
+    return false;
+}
+
 static bool
 load_object(const struct load *load, const char *path, struct handler *handler)
 {
@@ -140,7 +156,7 @@ load_object(const struct load *load, const char *path, struct handler *handler)
         return false;
     find_functions(handler);
     find_authenticate(handler);
-    return check_options(load, handler);
+    return true;
 }
 
 /* ------------------------------------------------------------------ which files */
@@ -163,12 +179,11 @@ load_one(const struct load *load, struct handler_set *set, const char *name, con
         return complain(load, "out of memory");
     snprintf(path, sizeof path, "%s/%s.so", load->config->handlers_directory, name);
     if (section != NULL && access(path, F_OK) < 0 && errno == ENOENT)
-        return complain(load, "%s: handler.%s: there is no file %s; install it, or set enabled = false", section->where, name,
-                        path);
+        return complain(load, "there is no file %s; install it, or set enabled = false", path) || complain_at(load, section);
     score_begin(load->score, name, "load", path);
-    found = load_object(load, path, handler);
+    found = load_object(load, path, handler) || complain_at(load, section);
     score_end(load->score);
-    return found;
+    return found && check_options(load, handler);
 }
 
 static const struct config_handler *
@@ -201,7 +216,7 @@ load_unnamed(const struct load *load, struct handler_set *set)
         return true;
     }
     if (count < 0)
-        return complain(load, "handlers_directory: can't read %s: %s", load->config->handlers_directory, strerror(errno));
+        return complain(load, "can't read %s: %s", load->config->handlers_directory, strerror(errno)) || complain_at(load, NULL);
     for (int i = 0; i < count; i++) {
         char *name = entries[i]->d_name;
         size_t length = strlen(name) - 3;
@@ -226,7 +241,7 @@ handlers_load(struct handler_set *set, const struct config *config, bool started
     memset(set, 0, sizeof *set);
     reason[0] = '\0';
     if (access(config->handlers_directory, F_OK) == 0)
-        good = only_ours(&load, config->handlers_directory);
+        good = only_ours(&load, config->handlers_directory) || complain_at(&load, NULL);
     for (size_t i = 0; good && i < config->handler_count; i++)
         if (config->handlers[i].enabled)
             good = load_one(&load, set, config->handlers[i].name, &config->handlers[i]);

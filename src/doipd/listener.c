@@ -16,7 +16,13 @@
 enum { TRIES = 10, TRY_US = 100000 };
 
 static int
-open_socket(const struct config_listen *listen_on)
+backlog(const struct config *config)
+{
+    return config->limits.backlog > 0 ? config->limits.backlog : SOMAXCONN;
+}
+
+static int
+open_socket(const struct config_listen *listen_on, int most_waiting)
 {
     int family = listen_on->address.ss_family, on = 1, saved;
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -26,7 +32,7 @@ open_socket(const struct config_listen *listen_on)
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
         (family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == 0) &&
         bind(fd, (const struct sockaddr *)&listen_on->address, listen_on->length) == 0 &&
-        listen(fd, SOMAXCONN) == 0)
+        listen(fd, most_waiting) == 0)
         return fd;
     saved = errno;
     close(fd);
@@ -36,24 +42,40 @@ open_socket(const struct config_listen *listen_on)
 
 /* At a start an address may still be a killed predecessor's, whose workers are just letting go of it: that is worth a moment. */
 static int
-open_patiently(const struct config_listen *listen_on)
+open_patiently(const struct config_listen *listen_on, int most_waiting)
 {
-    int fd = open_socket(listen_on);
+    int fd = open_socket(listen_on, most_waiting);
 
     for (int i = 0; fd < 0 && errno == EADDRINUSE && i < TRIES; i++) {
         usleep(TRY_US);
-        fd = open_socket(listen_on);
+        fd = open_socket(listen_on, most_waiting);
     }
     return fd;
 }
 
+/* The queue of the generation before, with the room that it has now. */
 static int
-inherited(const struct listener_set *old, const char *text)
+inherited(const struct listener_set *old, const char *text, int most_waiting)
 {
     for (size_t i = 0; old != NULL && i < old->count; i++)
-        if (strcmp(old->items[i].text, text) == 0)
+        if (strcmp(old->items[i].text, text) == 0) {
+            listen(old->items[i].fd, most_waiting);
             return fcntl(old->items[i].fd, F_DUPFD_CLOEXEC, 3);
+        }
     return -1;
+}
+
+/* A socket for an address: passed, whose queue is the service manager's matter, or had already, or a new one; -1 with errno. */
+static int
+obtain(const struct config_listen *listen_on, const struct listener_set *old, int most_waiting)
+{
+    int fd = passed_duplicate(listen_on);
+
+    if (fd < 0)
+        fd = inherited(old, listen_on->text, most_waiting);
+    if (fd < 0)
+        fd = old == NULL ? open_patiently(listen_on, most_waiting) : open_socket(listen_on, most_waiting);
+    return fd;
 }
 
 /* The default configuration listens on [::1] too: a host without IPv6 is no reason not to start. */
@@ -93,20 +115,16 @@ listener_set_open(struct listener_set *set, const struct config *config, const s
     set->items = calloc(config->listen_count, sizeof *set->items);
     for (size_t i = 0; set->items != NULL && i < config->listen_count; i++) {
         const struct config_listen *listen_on = &config->listen[i];
-        int fd = inherited(old, listen_on->text);
+        int fd = obtain(listen_on, old, backlog(config));
 
-        if (fd < 0)
-            fd = passed_duplicate(listen_on);
-        if (fd < 0)
-            fd = old == NULL ? open_patiently(listen_on) : open_socket(listen_on);
         if (fd < 0 && is_missing_ipv6(listen_on, errno) && config->listen_count > 1) {
             log_warning(ADDRESS_UNUSABLE, "not listening on %s: this host has no IPv6", listen_on->text);
             continue;
         }
         if (fd < 0) {
             int error = errno;
-            snprintf(reason, size, "can't listen on %s: %s%s", listen_on->text, strerror(error),
-                     advice(error, old != NULL));
+            snprintf(reason, size, "%s: listen: can't listen on %s: %s%s", config_origin(config, "listen"), listen_on->text,
+                     strerror(error), advice(error, old != NULL));
             listener_set_close(set);
             return false;
         }

@@ -10,7 +10,7 @@ import time
 
 import doip
 from base import Case
-from daemon import SERVICE, until
+from daemon import SERVICE, process_stat, until
 from doip import INVALID, head, message
 
 ECHO = "20.DOIP/Debug.Echo"
@@ -187,6 +187,37 @@ class Sockets(Case):
                 raise
             with connection:
                 self.still_usable(connection)
+
+    def waiting(self, made):
+        """How many of a dozen that connect wait in the kernel's queue while no worker accepts."""
+        workers, near = made.workers(), f":{made.port:04X}"
+        for pid in workers:
+            os.kill(pid, signal.SIGSTOP)
+        until(lambda: all(process_stat(pid)[0] == "T" for pid in workers), "workers that stand still")
+        late = [socket.socket() for _ in range(12)]
+        try:
+            for one in late:
+                one.setblocking(False)
+                one.connect_ex((doip.HOST, made.port))
+            time.sleep(0.3)
+            with open("/proc/net/tcp") as file:
+                rows = [line.split() for line in file]
+            return [int(row[4].split(":")[1], 16) for row in rows if row[1].endswith(near) and row[3] == "0A"]
+        finally:
+            for one in late:
+                one.close()
+            for pid in workers:
+                os.kill(pid, signal.SIGCONT)
+
+    def test_backlog(self):
+        """The kernel takes one more than it is told; 0 is what it allows, which is more than a dozen. A reload changes it."""
+        made = self.make(settings={"limits": {"backlog": 3}})
+        for most, count in ((3, 4), (6, 7), (0, 12)):
+            with self.subTest(most):
+                made.change({"limits": {"backlog": most}})
+                made.reload()
+                self.assertEqual(self.waiting(made), [count])
+                self.ok(made.request(doip.HELLO))
 
     def test_keepalive_watches_over_idle_connections(self):
         made = self.make()
