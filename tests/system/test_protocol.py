@@ -375,3 +375,11 @@ class ServiceInformation(SharedCase):
             incoming.write(record)
             answer = tls.read(65536)
         self.assertTrue(answer.startswith(b'{"') and answer.endswith(b"\n#\n#\n"), answer)
+
+
+class ServiceAddress(SharedCase):
+    settings = {"service": {"address": "objects.example.org", "port": 4444}}
+
+    def test_hello_gives_what_is_configured(self):
+        attributes = self.ok(self.request(doip.HELLO, SERVICE)).output["attributes"]
+        self.assertEqual((attributes["ipAddress"], attributes["port"]), ("objects.example.org", 4444))

@@ -44,6 +44,16 @@ class Tls(SharedCase):
         self.ok(self.request(doip.HELLO, SERVICE))
 
 
+class Oldest(Case):
+    def test_min_version(self):
+        made = self.make(settings={"tls": {"min_version": "1.3"}})
+        newest = (ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_3)
+        with made.connect(tls=doip.context(versions=newest)) as connection:
+            self.still_usable(connection)
+        with self.assertRaises(ssl.SSLError):
+            made.connect(tls=doip.context(versions=(ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_2)))
+
+
 class Certificates(Case):
     def test_the_generated_certificate(self):
         made = self.make()
