@@ -5,6 +5,7 @@ import collections
 import os
 import random
 import signal
+import ssl
 import threading
 import time
 
@@ -75,12 +76,13 @@ class Client(threading.Thread):
         self.connection = None
 
     def judge(self, error, begun):
-        """A connection of a killed worker is cut: whatever was under way is gone, and a new connection may have been on its way to it."""
+        """A connection of a killed worker is cut: whatever was under way is gone, and a new connection may have been on its way to it. Who
+        goes on sending on one that has ended meets an error of the socket, which Python's ssl calls an EOF; one met in reading is Broken."""
         fresh = self.worker is None
         killed = self.worker in self.load.killed or (fresh and any(at >= begun - 0.05 for at in self.load.killed.values()))
         if killed:
             self.cut[self.kind] += 1
-        elif not fresh and (getattr(error, "clean", False) or isinstance(error, (ConnectionError, BrokenPipeError))):
+        elif not fresh and (getattr(error, "clean", False) or isinstance(error, (ConnectionError, ssl.SSLEOFError))):
             self.again[self.kind] += 1
         else:
             self.lost.append(f"{self.kind} ({'fresh' if fresh else 'kept'}) after {time.monotonic() - begun:.2f} s: {error!r}")
