@@ -79,26 +79,51 @@ query_integer(const char *text, int64_t *number)
     return *end == '\0' && errno == 0;
 }
 
-/* What a date leaves out, for its first moment; and how long what it names lasts. */
+/* A date is written "2026-11-22T10:30:00", as far as one likes to go. */
+static bool
+has_form_of_date(const char *text, size_t length)
+{
+    static const char form[] = "0000-00-00T00:00:00";
+
+    for (size_t i = 0; i < length; i++)
+        if (form[i] == '0' ? text[i] < '0' || text[i] > '9' : text[i] != form[i])
+            return false;
+    return true;
+}
+
+/* The month has that day. */
+static bool
+has_day(const struct tm *parts)
+{
+    struct tm day = {
+        .tm_year = parts->tm_year - 1900, .tm_mon = parts->tm_mon - 1, .tm_mday = parts->tm_mday};
+
+    timegm(&day);
+    return parts->tm_mday > 0 && day.tm_mday == parts->tm_mday;
+}
+
+/* What a date leaves out, for its first moment; and how many parts it gives. */
 static bool
 time_parts(const char *text, struct tm *parts, int *given)
 {
-    int length = 0;
-    char zone[2] = "";
+    size_t length = strlen(text);
 
-    *parts = (struct tm){.tm_mon = 1, .tm_mday = 1};
-    *given = sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d%n", &parts->tm_year, &parts->tm_mon,
-                    &parts->tm_mday, &parts->tm_hour, &parts->tm_min, &parts->tm_sec, &length);
-    if (*given < 1 || strspn(text, "0123456789") != 4)
+    if ((length == strlen("2000-01-01T00:00Z") || length == strlen("2000-01-01T00:00:00Z")) &&
+        text[length - 1] == 'Z')
+        length--;
+    *given = length == 4    ? 1
+             : length == 7  ? 2
+             : length == 10 ? 3
+             : length == 16 ? 5
+             : length == 19 ? 6
+                            : 0;
+    if (*given == 0 || !has_form_of_date(text, length))
         return false;
-    if (*given == 6)
-        text += length;
-    else if (*given == 5)
-        text += strlen("2000-01-01T00:00");
-    else
-        return strlen(text) == (size_t[]){0, 4, 7, 10, 0}[*given];
-    sscanf(text, "%1s", zone);
-    return strlen(text) <= 1 && (zone[0] == '\0' || zone[0] == 'Z');
+    *parts = (struct tm){.tm_mon = 1, .tm_mday = 1};
+    sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d", &parts->tm_year, &parts->tm_mon, &parts->tm_mday,
+           &parts->tm_hour, &parts->tm_min, &parts->tm_sec);
+    return parts->tm_mon >= 1 && parts->tm_mon <= 12 && has_day(parts) && parts->tm_hour <= 23 &&
+           parts->tm_min <= 59 && parts->tm_sec <= 60;
 }
 
 bool
@@ -111,9 +136,7 @@ query_time(const char *text, int64_t *first, int64_t *last)
         *last = *first;
         return true;
     }
-    if (!time_parts(text, &parts, &given) || parts.tm_mon < 1 || parts.tm_mon > 12 ||
-        parts.tm_mday < 1 || parts.tm_mday > 31 || parts.tm_hour > 23 || parts.tm_min > 59 ||
-        parts.tm_sec > 60)
+    if (!time_parts(text, &parts, &given))
         return false;
     parts.tm_year -= 1900;
     parts.tm_mon -= 1;

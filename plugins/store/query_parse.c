@@ -99,6 +99,13 @@ number_node(struct parser *parser, const struct query_field *field)
     return NULL;
 }
 
+static bool
+one_more_term(struct parser *parser)
+{
+    return ++parser->terms <= TERMS_MAX ||
+           lexer_fail(&parser->lexer, parser->lexer.at, "at most %d terms are possible", TERMS_MAX);
+}
+
 /* The value at hand, of the field. */
 static struct query *
 value_node(struct parser *parser, const struct query_field *field)
@@ -108,10 +115,8 @@ value_node(struct parser *parser, const struct query_field *field)
         field == NULL || field->column == QUERY_POINTER ? QUERY_WORDS : QUERY_MATCH;
     struct query *node;
 
-    if (++parser->terms > TERMS_MAX) {
-        lexer_fail(lexer, lexer->at, "at most %d terms are possible", TERMS_MAX);
+    if (!one_more_term(parser))
         return NULL;
-    }
     if (lexer->text[0] == QUERY_ANY && lexer->text[1] == '\0' && field != NULL)
         return node_new(parser, QUERY_EXISTS, field);
     if (kind == QUERY_WORDS && (lexer->text[0] == QUERY_ANY || lexer->text[0] == QUERY_ONE)) {
@@ -153,7 +158,25 @@ range_bound(struct parser *parser, struct query_bound *bound, int64_t *first, in
     return true;
 }
 
-/* Fills a range; the bounds of numbers are made such that both match. */
+/* The bounds of numbers are made such that both match. Beyond the last number there is none. */
+static void
+range_of_numbers(struct query *node, const int64_t low[2], const int64_t high[2])
+{
+    bool none = false;
+
+    node->kind = QUERY_NUMBER;
+    node->from = low[0];
+    node->to = high[1];
+    if (node->low.excluded && node->low.text != NULL)
+        none = __builtin_add_overflow(low[1], 1, &node->from);
+    if (node->high.excluded && node->high.text != NULL)
+        none = __builtin_sub_overflow(high[0], 1, &node->to) || none;
+    if (none) {
+        node->from = 1;
+        node->to = 0;
+    }
+}
+
 static bool
 range_fill(struct parser *parser, struct query *node)
 {
@@ -167,11 +190,8 @@ range_fill(struct parser *parser, struct query *node)
         (closing = lexer_closing(&parser->lexer)) == '\0')
         return false;
     node->high.excluded = closing == '}';
-    if (query_is_number(column)) {
-        node->kind = QUERY_NUMBER;
-        node->from = node->low.excluded && node->low.text != NULL ? low[1] + 1 : low[0];
-        node->to = node->high.excluded && node->high.text != NULL ? high[0] - 1 : high[1];
-    }
+    if (query_is_number(column))
+        range_of_numbers(node, low, high);
     return true;
 }
 
@@ -185,8 +205,7 @@ parse_range(struct parser *parser, const struct query_field *field)
                    "a range needs a field, as in /year:[1891 TO 2003]");
         return NULL;
     }
-    parser->terms++;
-    node = node_new(parser, QUERY_RANGE, field);
+    node = one_more_term(parser) ? node_new(parser, QUERY_RANGE, field) : NULL;
     if (node != NULL && range_fill(parser, node))
         return node;
     query_free(&node);
@@ -244,6 +263,10 @@ parse_field(struct parser *parser)
     struct query_field field;
     struct query *node = NULL;
 
+    if (strchr(lexer->text, QUERY_ANY) != NULL || strchr(lexer->text, QUERY_ONE) != NULL) {
+        lexer_fail(lexer, lexer->at, "the name of a field can't have wildcards");
+        return NULL;
+    }
     if (!query_field_parse(lexer->text, &field)) {
         lexer_fail(lexer, lexer->at,
                    "unknown field '%.60s'; expected id, type, createdBy, createdOn, modifiedBy, "
@@ -267,7 +290,7 @@ parse_term(struct parser *parser)
     struct query *node = NULL;
 
     if (parser->lexer.kind == TOKEN_ALL)
-        node = node_new(parser, QUERY_ALL, NULL);
+        node = one_more_term(parser) ? node_new(parser, QUERY_ALL, NULL) : NULL;
     else if (parser->lexer.kind == TOKEN_FIELD)
         node = parse_field(parser);
     else

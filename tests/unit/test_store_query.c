@@ -89,6 +89,12 @@ static const struct good goods[] = {
     {"modifiedOn:\"1970-01-01T00:00:01Z\"", "modifiedOn[1000 .. 1999]"},
     {"createdOn:[1970-01-01 TO 1970-01-01]", "createdOn[0 .. 86399999]"},
     {"createdOn:{1970-01-01 TO 1970-01-03}", "createdOn[86400000 .. 172799999]"},
+    {"createdOn:1972-02-29", "createdOn[68169600000 .. 68255999999]"},
+    {"createdOn:1970-01-01T00:01Z", "createdOn[60000 .. 119999]"},
+    /* beyond the last number there is none */
+    {"version:{9223372036854775807 TO *]", "version[1 .. 0]"},
+    {"version:[* TO -9223372036854775808}", "version[1 .. 0]"},
+    {"version:{9223372036854775806 TO *]", "version[9223372036854775807 .. 9223372036854775807]"},
 };
 
 static void describe(const struct query *query, FILE *file);
@@ -232,6 +238,15 @@ static const struct bad bads[] = {
     {"createdOn:yesterday", "character 11: expected a date such as 2026-11-22,"},
     {"createdOn:2026-13-01", "character 11: expected a date"},
     {"createdOn:2026-11-22x", "character 11: expected a date"},
+    {"createdOn:2026-02-29", "character 11: expected a date"},
+    {"createdOn:2026-1-1T1:1", "character 11: expected a date"},
+    {"createdOn:\"2026- 1- 1\"", "character 11: expected a date"},
+    {"createdOn:2026-+1-+1", "character 11: expected a date"},
+    {"createdOn:2026-11-22T10", "character 11: expected a date"},
+    {"createdOn:2026-11-22T24:00", "character 11: expected a date"},
+    {"createdOn:2026-11-22Z", "character 11: expected a date"},
+    {"/na*e:x", "character 1: the name of a field can't have wildcards."},
+    {"i?:x", "character 1: the name of a field can't have wildcards."},
     {"fuzzy~", "character 6: '~' has no meaning here"},
     {"boost^2", "character 6: '^' has no meaning here"},
 };
@@ -250,6 +265,16 @@ START_TEST(refuses)
 }
 END_TEST
 
+static const char *
+repeated(const char *term, int times)
+{
+    static char text[2000];
+
+    for (text[0] = '\0'; times > 0; times--)
+        strcat(text, term);
+    return text;
+}
+
 START_TEST(bounds_terms)
 {
     char text[1000] = "", reason[400];
@@ -265,6 +290,11 @@ START_TEST(bounds_terms)
     ck_assert_ptr_null(query_parse(text, reason, sizeof(reason)));
     ck_assert_str_eq(reason,
                      "The query is malformed at character 129: at most 64 terms are possible.");
+    /* whatever they are */
+    ck_assert_ptr_null(query_parse(repeated("version:[1 TO 2] ", 65), reason, sizeof(reason)));
+    ck_assert_ptr_nonnull(strstr(reason, "character 1097: at most 64 terms are possible."));
+    ck_assert_ptr_null(query_parse(repeated("*:* ", 65), reason, sizeof(reason)));
+    ck_assert_ptr_nonnull(strstr(reason, "character 257: at most 64 terms are possible."));
     memset(text, '(', 33);
     text[33] = '\0';
     ck_assert_ptr_null(query_parse(text, reason, sizeof(reason)));
