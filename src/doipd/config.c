@@ -84,13 +84,17 @@ read_all(struct config *config, const struct config_source *source, char *reason
     return config_users_read_files(config, reason, size) && config_resolve(config, reason, size);
 }
 
-/* A reason is one line, whatever the names of files and keys hold. */
+/* A reason is one line of text, whatever the names of files and keys hold, and wherever a character was cut. */
 static void
-one_line(char *reason)
+make_printable(char *reason)
 {
-    for (; *reason != '\0'; reason++)
-        if ((unsigned char)*reason < 0x20 || *reason == 0x7f)
+    while (*reason != '\0') {
+        size_t length = config_printable((const unsigned char *)reason);
+
+        if (length == 0)
             *reason = '?';
+        reason += length > 0 ? length : 1;
+    }
 }
 
 static struct config *
@@ -101,7 +105,7 @@ load(const struct config_source *source, char *reason, size_t size)
     reason[0] = '\0';
     config->origins = config_alloc((config_key_count() + 1) * sizeof(char *));
     if (!read_all(config, source, reason, size)) {
-        one_line(reason);
+        make_printable(reason);
         config_free(&config);
     }
     config_memory_way_out(NULL);

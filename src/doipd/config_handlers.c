@@ -36,6 +36,20 @@ handler_add(struct config *config, const char *name, const char *where)
     return handler;
 }
 
+/* A name that a file could have as well: -o would take any. */
+static bool
+is_name(const char *name)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
+                      others[] = "0123456789_-";
+    size_t first = strspn(name, letters), length = first;
+
+    while (first > 0 && name[length] != '\0' &&
+           (strchr(letters, name[length]) != NULL || strchr(others, name[length]) != NULL))
+        length++;
+    return first > 0 && name[length] == '\0';
+}
+
 /* The section of that name, made where it is new; NULL with the reason. */
 static struct config_handler *
 handler_get(struct config_reader *reader, const char *name, const config_setting_t *setting)
@@ -47,8 +61,9 @@ handler_get(struct config_reader *reader, const char *name, const config_setting
         if (strcmp(config->handlers[i].name, name) == 0)
             return &config->handlers[i];
     snprintf(key, sizeof(key), "handler.%s", name);
-    if (*name == '\0' || strchr(name, '*') != NULL) {
-        config_fail(reader, setting, key, "must be a handler's file name without .so");
+    if (!is_name(name)) {
+        config_fail(reader, setting, key,
+                    "must be a handler's file name without .so: letters, digits, _ and -");
         return NULL;
     }
     if (config->handler_count == HANDLERS_MAX) {
@@ -152,7 +167,7 @@ set_option(struct config_reader *reader, struct config_handler *handler, const c
     char key[KEY_MAX];
 
     snprintf(key, sizeof(key), "handler.%s.options.%s", handler->name, name);
-    if (*name == '\0' || strchr(name, '.') != NULL)
+    if (!is_name(name))
         return config_fail(reader, setting, key, "is no name of an option");
     if (option_count(handler) >= OPTIONS_MAX)
         return config_fail(reader, setting, key, "more than %d options", OPTIONS_MAX);

@@ -93,6 +93,8 @@ const char *config_value_text(struct config_reader *reader, const char *key,
 /* A setting's own truth value; false with the reason where it is none. */
 bool config_value_bool(struct config_reader *reader, const char *key, const config_setting_t *setting,
                        bool *value);
+/* The length of the UTF-8 sequence at `at`; 0 for none, and for a control character. */
+size_t config_printable(const unsigned char *at);
 /* A value as an error message names it: `"abc"`, `12`, `a group`. */
 const char *config_value_shown(const config_setting_t *setting, char *text, size_t size);
 /* A number of bytes in libconfig's syntax: the shortest text that is exact, `"64K"` or `1000`. */

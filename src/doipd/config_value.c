@@ -121,9 +121,8 @@ refuse(struct config_reader *reader, const struct config_key *key, const config_
                        config_value_shown(setting, given, sizeof(given)), key->help);
 }
 
-/* The length of the UTF-8 sequence at `at`; 0 for none, and for a control character. */
-static size_t
-printable(const unsigned char *at)
+size_t
+config_printable(const unsigned char *at)
 {
     static const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
     size_t length = at[0] < 0x80 ? 1 : at[0] >= 0xf0 ? 4 : at[0] >= 0xe0 ? 3 : 2;
@@ -154,8 +153,9 @@ config_value_text(struct config_reader *reader, const char *key, const config_se
         return NULL;
     }
     const char *text = config_setting_get_string(setting);
-    for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at += printable(at))
-        if (printable(at) == 0) {
+    for (const unsigned char *at = (const unsigned char *)text; *at != '\0';
+         at += config_printable(at))
+        if (config_printable(at) == 0) {
             config_fail(reader, setting, key,
                         "the string holds a control character or invalid UTF-8");
             return NULL;
@@ -263,8 +263,8 @@ config_path(struct config_reader *reader, const char *key, const char *text,
         return config_absolute(reader, text, setting);
     if (name[0] != '\0' && name[0] != '.' && strchr(name, '/') == NULL)
         return credential(name);
-    config_fail(reader, setting, key, "\"%s\": a credential is named as in LoadCredential=NAME:FILE",
-                text);
+    config_fail(reader, setting, key,
+                "\"%s\": a credential is named as in LoadCredential=NAME:FILE", text);
     return NULL;
 }
 
@@ -420,11 +420,12 @@ config_value_set(struct config_reader *reader, const struct config_key *key,
 {
     static bool (*const set[])(struct config_reader *, const struct config_key *,
                                const config_setting_t *) = {
-        [CONFIG_STRING] = set_string, [CONFIG_PATH] = set_path,     [CONFIG_NAME] = set_name,
-        [CONFIG_SWITCH] = set_switch, [CONFIG_INT] = set_int,       [CONFIG_BOOL] = set_bool,
-        [CONFIG_SIZE] = set_size,     [CONFIG_LISTEN] = set_listen, [CONFIG_PATHS] = config_list_set,
-        [CONFIG_ACCESS] = config_list_set, [CONFIG_USERS] = set_users,
-        [CONFIG_CERTIFICATES] = set_certificates,
+        [CONFIG_STRING] = set_string,     [CONFIG_PATH] = set_path,
+        [CONFIG_NAME] = set_name,         [CONFIG_SWITCH] = set_switch,
+        [CONFIG_INT] = set_int,           [CONFIG_BOOL] = set_bool,
+        [CONFIG_SIZE] = set_size,         [CONFIG_LISTEN] = set_listen,
+        [CONFIG_PATHS] = config_list_set, [CONFIG_ACCESS] = config_list_set,
+        [CONFIG_USERS] = set_users,       [CONFIG_CERTIFICATES] = set_certificates,
     };
 
     if (!set[key->type](reader, key, setting))

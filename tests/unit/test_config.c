@@ -91,7 +91,8 @@ static const char *const full =
     "user = \"root\"; state_directory = \"/s\"; pid_file = \"run/p\"; handlers_directory = "
     "\"/h\";\n"
     "tls = { certificate = \"/c\"; key = \"k.pem\"; client_ca = \"\"; min_version = \"1.3\";\n"
-    "  certificates = ( { certificate = \"/d\"; key = \"d.key\" }, { certificate = \"e.pem\" } ); };\n"
+    "  certificates = ( { certificate = \"/d\"; key = \"d.key\" }, { certificate = \"e.pem\" } ); "
+    "};\n"
     "workers = { processes = 3; threads = 2; connections = 70000; };\n"
     "timeouts = { handshake = 0; idle = 0x10; read = 1L; write = 2; handler = 3; shutdown = 4 }\n"
     "limits = { json_segment = \"64K\"; unread = 8589934592; body_rate = 0; json_depth = 100;"
@@ -311,6 +312,12 @@ static const struct {
     {"handler.a.options.text=\"a\\\\b\"", "            text = \"a\\\\b\";", NULL},
     {"handler.a.options.acl={\"a\":[1]}", "            acl = \"{\\\"a\\\":[1]}\";", NULL},
     {"handler.a.options.a.b=1", NULL, "is no name of an option"},
+    {"handler.a.options.b c=1", NULL, "is no name of an option"},
+    {"handler.a.options.=1", NULL, "is no name of an option"},
+    {"handler.a b.enabled=true", NULL, "must be a handler's file name"},
+    {"handler.1a.enabled=true", NULL, "must be a handler's file name"},
+    {"handler.a\xf6.enabled=true", NULL, "must be a handler's file name"},
+    {"handler.a-1_b.enabled=false", "        enabled = false;", NULL},
     {"handler.a.options=1", NULL, "name a key of a section"},
     {"handler.a=1", NULL, "name a key of a section"},
     {"handler..enabled=true", NULL, "name a key of a section"},

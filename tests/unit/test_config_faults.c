@@ -42,10 +42,10 @@ static const struct {
     {"log = { format = \"xml\" }", "log.format", "must be \"text\" or \"json\", not \"xml\""},
     {"tls = { certificates = \"a\" }", "tls.certificates", "must be a list of groups"},
     {"tls = { certificates = ( 1 ) }", "tls.certificates.[0]", "must be a group"},
-    {"tls = { certificates = ( { certificate = \"c\" }, { key = \"k\" } ) }", "tls.certificates.[1]",
-     "has no certificate"},
-    {"tls = { certificates = ( { certificate = \"c\"; file = \"k\" } ) }", "tls.certificates.[0].file",
-     "the keys here are certificate, key, ocsp"},
+    {"tls = { certificates = ( { certificate = \"c\" }, { key = \"k\" } ) }",
+     "tls.certificates.[1]", "has no certificate"},
+    {"tls = { certificates = ( { certificate = \"c\"; file = \"k\" } ) }",
+     "tls.certificates.[0].file", "the keys here are certificate, key, ocsp"},
     {"tls = { certificates = ( { certificate = 1 } ) }", "tls.certificates.[0].certificate",
      "must be a string"},
     {"tls = { certificates = ( { certificate = \"credential:a/b\" } ) }",
@@ -63,7 +63,8 @@ static const struct {
     {"limits = { connections_per_address = -1 }", "limits.connections_per_address", "not -1"},
     {"workers = { processes = 2; connections = 500 }; limits = { connections_per_address = 1002 }",
      "limits.connections_per_address", "can never be reached with 2 workers of 500 connections"},
-    {"limits = { requests_per_connection = \"1K\" }", "limits.requests_per_connection", "a whole number"},
+    {"limits = { requests_per_connection = \"1K\" }", "limits.requests_per_connection",
+     "a whole number"},
     {"service = { port = 65536 }", "service.port", "from 0 to 65535"},
     {"service = { address = \"a b\" }", "service.address", "neither an address"},
     {"listen = \"127.0.0.1:9000\"", "listen", "must be a list of addresses"},
@@ -248,6 +249,19 @@ START_TEST(test_layout)
 }
 END_TEST
 
+/* What is quoted may hold anything, and be cut anywhere: the reason is text all the same. */
+START_TEST(test_reason_is_text)
+{
+    static const char *const odd[] = {"log.leve\xff=debug", "\x1b[2J\xc3=1"};
+    const char *const overrides[] = {odd[_i], NULL};
+
+    ck_assert_ptr_null(load(NULL, overrides));
+    for (const unsigned char *at = (const unsigned char *)reason; *at != '\0'; at++)
+        ck_assert_msg(*at >= 0x20 && *at < 0x7f, "%s", reason);
+    ck_assert_ptr_nonnull(strchr(reason, '?'));
+}
+END_TEST
+
 START_TEST(test_unreadable)
 {
     ck_assert_ptr_null(load(path_of("none.conf"), NULL));
@@ -278,6 +292,7 @@ suite(void)
     tcase_add_loop_test(tests, test_fault_included, 0, sizeof(faults) / sizeof(faults[0]));
     tcase_add_loop_test(tests, test_fault_in_conf_d, 0, sizeof(faults) / sizeof(faults[0]));
     tcase_add_loop_test(tests, test_layout, 0, sizeof(layouts) / sizeof(layouts[0]));
+    tcase_add_loop_test(tests, test_reason_is_text, 0, 2);
     tcase_add_test(tests, test_unreadable);
     suite_add_tcase(all, tests);
     return all;
