@@ -5,6 +5,7 @@
 #   make tests        the unit tests and the test handlers too
 #   make check        builds and runs all tests
 #   make fuzz         runs the fuzz targets of tests/fuzz for FUZZ_SECONDS (60) each; needs clang
+#   make coverage     builds under build/coverage, runs unit, system and interop tests, and says which lines they do not reach
 #   make install      [PREFIX=/usr/local] [DESTDIR=]; a doipd with the paths of PREFIX is linked for it
 #   make uninstall    removes what install put there; configuration and state stay
 #   make clean        keeps the configuration and build/run/; `make distclean` keeps nothing
@@ -19,7 +20,7 @@ MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all tests check fuzz install uninstall clean distclean FORCE
+.PHONY: all tests check coverage fuzz install uninstall clean distclean FORCE
 all:
 
 comma := ,
@@ -64,15 +65,16 @@ tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
 
 fortify := $(if $(SANITIZE)$(filter -O0,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 sanitize := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+counting := $(if $(COVERAGE),--coverage -fprofile-update=atomic)
 # No symbol may stay undefined, but for clang's sanitizers, whose are the program's, and test handlers, broken on purpose.
 defined := $(if $(SANITIZE),,-Wl,-z,defs)
 
 COMMON = -D_GNU_SOURCE -Wall -Wextra -Wshadow $(if $(filter 1,$(WERROR)),-Werror) $(fortify) \
-    -fstack-protector-strong $(sanitize) -include build/config.h -Iinclude \
+    -fstack-protector-strong $(sanitize) $(counting) -include build/config.h -Iinclude \
     $(OPENSSL_CFLAGS) $(JANSSON_CFLAGS) $(CPPFLAGS)
 COMPILE_C = $(CC) -std=gnu17 $(CFLAGS) -Wstrict-prototypes -Wmissing-prototypes $(COMMON)
 COMPILE_CXX = $(CXX) -std=gnu++20 $(or $(CXXFLAGS),$(CFLAGS)) $(COMMON)
-LINK = $(sanitize) -Wl,-z,relro -Wl,-z,now -Wl,--as-needed -Wl,--enable-new-dtags $(LDFLAGS)
+LINK = $(sanitize) $(counting) -Wl,-z,relro -Wl,-z,now -Wl,--as-needed -Wl,--enable-new-dtags $(LDFLAGS)
 
 # Libraries are found from where a file lies, so that the same file runs from the build tree and installed under any
 # prefix: doipd from build/ and from sbin/, handlers from build/handlers/, build/tests/handlers/ and lib/doipd/handlers/.
@@ -98,6 +100,7 @@ objects = $(patsubst %,$(B)/obj/%.o,$(basename $(wildcard $(1))))
 
 libdoip_OBJ := $(call objects,src/libdoip/*.c)
 doipd_OBJ := $(call objects,src/doipd/*.c)
+flush_OBJ := $(if $(COVERAGE),$(call objects,tests/coverage/*.c))
 doip_OBJ := $(call objects,src/doip/*.c)
 doipctl_OBJ := $(call objects,src/doipctl/*.c)
 placed_OBJ := $(call objects,$(shell grep -lE 'DOIPD_(CONFIG_FILE|(HANDLERS|STATE)_DIRECTORY)' src/doipd/*.c src/doipctl/*.c))
@@ -112,6 +115,7 @@ debug_OBJ := $(call objects,plugins/debug/*.c)
 handler_OBJ := $(call objects,tests/handlers/*.c tests/handlers/*.cc)
 unit_OBJ := $(call objects,tests/unit/test_*.c)
 faults_OBJ := $(call objects,tests/faults/*.c)
+fuzz_OBJ := $(call objects,tests/fuzz/*.c)
 
 ABI := 0
 LIBRARY := $(B)/libdoip.so
@@ -127,6 +131,11 @@ tests: all $(TEST_HANDLERS) $(FAULTS) $(UNIT) $(STORE_BENCH)
 
 check: tests
 	$(Q)DOIPD_BUILD=$(B) $(if $(SANITIZE),DOIPD_TEST_SLOWNESS=4) tests/run
+
+# COVERAGE adds to the build what counts lines.
+coverage:
+	+$(Q)$(MAKE) --no-print-directory B=$(B)/coverage COVERAGE=1 CFLAGS='-g -O0' tests
+	$(Q)tests/coverage/measure $(B)/coverage $(PATTERN)
 
 # ---------------------------------------------------------------- compiling
 
@@ -160,6 +169,8 @@ $(B)/obj/tests/unit/test_doip_%.o: PART = $(UNIT_TEST) -iquote src/doip
 
 # It replaces functions of the C library, and is loaded before any sanitizer.
 $(B)/obj/tests/faults/%.o: PART = -fPIC -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=0 -fno-sanitize=all
+$(B)/obj/tests/faults/%.o: private counting =
+$(B)/obj/tests/coverage/%.o: PART = -fPIE
 
 define compile_c
 	$(call say,CC)
@@ -177,7 +188,7 @@ $(B)/obj/%.o: %.cc $(B)/flags
 	$(Q)$(COMPILE_CXX) $(PART) -MMD -MP -c -o $@ $<
 
 -include $(patsubst %.o,%.d,$(libdoip_OBJ) $(doipd_OBJ) $(doip_OBJ) $(doipctl_OBJ) $(bench_OBJ) $(store_bench_OBJ) $(store_OBJ) $(tool_OBJ) \
-    $(hello_OBJ) $(tokens_OBJ) $(debug_OBJ) $(handler_OBJ) $(faults_OBJ) $(unit_OBJ) $(installed_OBJ))
+    $(hello_OBJ) $(tokens_OBJ) $(debug_OBJ) $(handler_OBJ) $(faults_OBJ) $(unit_OBJ) $(fuzz_OBJ) $(installed_OBJ))
 
 # ---------------------------------------------------------------- linking
 
@@ -195,7 +206,7 @@ $(LIBRARY): $(LIBRARY).$(VERSION)
 	@ln -sf $(<F) $@.$(ABI)
 	@ln -sf $(<F) $@
 
-$(B)/doipd: $(doipd_OBJ) $(LIBRARY)
+$(B)/doipd: $(doipd_OBJ) $(flush_OBJ) $(LIBRARY)
 $(B)/installed/doipd: $(filter-out $(placed_OBJ),$(doipd_OBJ)) $(filter-out %/src/doipctl/main.o,$(installed_OBJ)) $(LIBRARY)
 $(B)/doipd $(B)/installed/doipd:
 	$(call say,LD)
@@ -265,34 +276,32 @@ $(B)/tests/unit/test_doip_signer: $(B)/doipd.a
 $(store_UNIT): $(B)/store.a $(LIBRARY)
 $(doip_UNIT): $(B)/doip.a $(LIBRARY)
 $(filter-out $(store_UNIT) $(doip_UNIT),$(UNIT)): $(B)/doipd.a $(B)/libdoip.a
+# Time and waiting are these tests' own (unit_worker.h).
+$(B)/tests/unit/test_conversation $(B)/fuzz_conversation: private WRAPPED = -Wl,--wrap=clock_gettime,--wrap=poll
 $(UNIT): $(B)/%: $(B)/obj/%.o
 	$(call say,LD)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LINK) -pie -Wl,-rpath,'$$ORIGIN/../..' -o $@.new $< \
+	$(Q)$(CC) $(LINK) $(WRAPPED) -pie -Wl,-rpath,'$$ORIGIN/../..' -o $@.new $< \
 	    $(filter-out $< %.h,$^) $(CHECK_LIBS) $(LIBCONFIG_LIBS) $(CRYPT_LIBS) $(SYSTEMD_LIBS) $(SQLITE_LIBS) \
 	    $(OPENSSL_LIBS) $(JANSSON_LIBS) -ldl -lpthread -lm && $(rename)
 
 # ---------------------------------------------------------------- fuzzing
 
-# A target is tests/fuzz/NAME.c over the sources of the library and those of the daemon that it names here, its words in
-# NAME.dict, its seeds in corpus/NAME. What it finds goes to build/fuzz: new inputs to corpus/NAME, those that fail to NAME-crash-*.
-FUZZ_CC ?= clang
+# A target is tests/fuzz/NAME.c over the objects of library, daemon or store, its words in NAME.dict, its seeds in corpus/NAME. tests/fuzz/run makes
+# them, in a build of their own with clang's instrumentation, and runs them.
 FUZZ_SECONDS ?= 60
-FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-$(B)/fuzz/fuzz_token: src/doipd/token.c src/doipd/keys.c src/doipd/base64url.c $(wildcard src/doipd/*.h) tests/unit/unit_sign.h
+$(B)/obj/tests/fuzz/%.o: PART = -iquote src/doipd -iquote src/libdoip -iquote plugins/store $(build_places) $(LIBCONFIG_CFLAGS)
+$(B)/fuzz_query: $(B)/store.a
+$(filter-out %/fuzz_query,$(FUZZERS)): $(B)/doipd.a
+$(FUZZERS): $(B)/%: $(B)/obj/tests/fuzz/%.o $(B)/libdoip.a
+	$(call say,LD)
+	$(Q)$(CC) -fsanitize=fuzzer $(sanitize) $(CFLAGS) $(WRAPPED) -o $@.new $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBCONFIG_LIBS) \
+	    $(CRYPT_LIBS) $(SYSTEMD_LIBS) $(SQLITE_LIBS) $(OPENSSL_LIBS) $(JANSSON_LIBS) -ldl -lpthread -lm && $(rename)
 
-$(B)/fuzz/%: tests/fuzz/%.c $(wildcard src/libdoip/*.[ch] include/doip/*.h) build/config.h
-	$(call say,FUZZ)
-	@mkdir -p $(@D)
-	$(Q)$(FUZZ_CC) -std=gnu17 -O1 -g -D_GNU_SOURCE -include build/config.h -Iinclude -iquote src/doipd \
-	    $(OPENSSL_CFLAGS) $(JANSSON_CFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -o $@ \
-	    $(filter %.c,$^) $(OPENSSL_LIBS) $(JANSSON_LIBS) -lm -lpthread
-
-fuzz: $(FUZZERS)
-	$(Q)for target in $(notdir $^); do mkdir -p $(B)/fuzz/corpus/$$target && $(B)/fuzz/$$target -max_total_time=$(FUZZ_SECONDS) \
-	    -dict=tests/fuzz/$$target.dict -max_len=8192 -timeout=10 -print_final_stats=1 \
-	    -artifact_prefix=$(B)/fuzz/$$target- $(B)/fuzz/corpus/$$target tests/fuzz/corpus/$$target || exit 1; done
+fuzz:
+	$(Q)tests/fuzz/run -s $(FUZZ_SECONDS)
 
 # ---------------------------------------------------------------- installing
 

@@ -5,24 +5,13 @@
  * nothing crashes: bytes that arrive in pieces, looked ahead of, read in odd sizes, must give exactly what they give at once; JSON that
  * was accepted must survive being written; and whatever was asked, every answer must be a well-formed one.
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <doip/server.h>
 
+#include "fuzz.h"
+
 enum { JSON_LIMIT = 600, HEAD_LIMIT = 65536, TRACE_MAX = 1 << 16 };
-
-/* Always on, whatever NDEBUG says. */
-#define REQUIRE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);                \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* How the bytes arrive. */
 struct way {

@@ -16,6 +16,7 @@
 
 #include "../unit/unit_sign.h"
 #include "base64url.h"
+#include "fuzz.h"
 #include "keys.h"
 #include "token.h"
 
@@ -23,17 +24,6 @@
 #define SERVICE "20.500.123/service"
 
 enum { NOW = 1800000000 };
-
-/* Always on, whatever NDEBUG says. */
-#define REQUIRE(condition)                                                          \
-    do {                                                                            \
-        if (!(condition)) {                                                         \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-            abort();                                                                \
-        }                                                                           \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char signer_jwk[] =
     "{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"yhQN9WnpPvRrd2-jceaDvzDUV0NrfIVOhK0tufNzob0B2g"

@@ -388,7 +388,7 @@ class Check(Case):
     # What a check may never call with success, but for sockets of name services.
     FORBIDDEN = re.compile(r"^\d+ +(bind|listen|mkdir\w*|unlink\w*|rename\w*|link\w*|symlink\w*|chmod|fchmod\w*|chown|lchown|fchown\w*|truncate|"
                            r"ftruncate|mknod\w*|flock|utime\w*|setxattr)\(.*\) = [0-9]", re.M)
-    WRITES = re.compile(r"^\d+ +(?:open|openat|creat)\((?!.*\"/dev/|.*\"/tmp/tsan).*(?:O_WRONLY|O_RDWR|O_CREAT|O_TMPFILE).*\) = [0-9]", re.M)
+    WRITES = re.compile(r"^\d+ +(?:open|openat|creat)\((?!.*\"/dev/|.*\"/tmp/tsan|.*\.gcda\").*(?:O_WRONLY|O_RDWR|O_CREAT|O_TMPFILE).*\) = [0-9]", re.M)
 
     def traced(self, made):
         if shutil.which("strace") is None:
