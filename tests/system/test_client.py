@@ -148,6 +148,14 @@ class Commands(ClientCase):
                         "20.DOIP/Debug.Info").json
         self.assertEqual((info["certificate"], info["claimed"]), (True, "20.TEST/bob"))
 
+    def test_a_key_of_another_certificate(self):
+        for name in ("one", "two"):
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=x",
+                            "-keyout", self.home.path(name + ".key"), "-out", self.home.path(name + ".pem")], check=True, capture_output=True)
+        pem, key = self.home.path("one.pem"), self.home.path("two.key")
+        said = self.cli("--cert", pem, "--key", key, "hello", status=3).err.decode()
+        self.assertIn(f"cannot use the key in {key} with the certificate in {pem}", said)
+
     def test_wrong_usage(self):
         for arguments in ((), ("nothing",), ("create",), ("retrieve",), ("retrieve", "a", "b"), ("retrieve", "x", "--all"), ("update", "x"),
                           ("create", "--type", "T", "--element", "nofile"), ("create", "--type", "T", "--element", "e=/nonexistent"),

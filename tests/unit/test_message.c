@@ -94,6 +94,25 @@ START_TEST(reads_heads)
 END_TEST
 
 /* A wrong head can be read away, and the next message is found. */
+/* A limit that is the owner's own holds for heads and for all other segments. */
+START_TEST(bounds_nesting)
+{
+    static const char input[] = "{\"a\":[[1]]}\n#\n[[[1]]]\n#\n[[[[1]]]]\n#\n#\n";
+    struct inbox inbox = inbox_new(input, strlen(input), 0, true);
+    json_t *head;
+
+    doip_reader_set_depth(inbox.reader, 3);
+    ck_assert_int_eq(doip_message_head(inbox.message, &head), 1);
+    ck_assert_int_eq(doip_message_next(inbox.message), DOIP_SEGMENT_JSON);
+    ck_assert_ptr_nonnull(doip_message_json(inbox.message));
+    ck_assert_int_eq(doip_message_next(inbox.message), DOIP_SEGMENT_JSON);
+    ck_assert_ptr_null(doip_message_json(inbox.message));
+    ck_assert_ptr_nonnull(strstr(doip_message_reason(inbox.message), "deeper than 3 levels"));
+    ck_assert_int_eq(doip_message_error(inbox.message), DOIP_E_CONTENT);
+    inbox_free(&inbox);
+}
+END_TEST
+
 START_TEST(goes_on_after_a_wrong_head)
 {
     char input[256];
@@ -373,6 +392,7 @@ suite(void)
 
     tcase_set_timeout(cases, 60);
     tcase_add_loop_test(cases, reads_heads, 0, COUNT_OF(heads));
+    tcase_add_test(cases, bounds_nesting);
     tcase_add_loop_test(cases, goes_on_after_a_wrong_head, 0, COUNT_OF(heads));
     tcase_add_test(cases, waits_for_a_head);
     tcase_add_loop_test(cases, gives_segments, 0, COUNT_OF(segments));
