@@ -77,8 +77,8 @@ look_ahead(doip_reader *reader, struct source *source)
 {
     if (source->way->shrink)
         doip_reader_shrink(reader);
-    while (source->way->ahead > 0 && doip_reader_ahead(reader, source->way->ahead) == DOIP_E_AGAIN &&
-           feed(source))
+    while (source->way->ahead > 0 &&
+           doip_reader_ahead(reader, source->way->ahead) == DOIP_E_AGAIN && feed(source))
         ;
 }
 
@@ -243,7 +243,8 @@ attributes(doip_request *request, doip_response *response)
     doip_attribute_string(request, "s", &text);
     doip_attribute_int(request, "i", &number);
     doip_attribute_bool(request, "b", &truth);
-    return doip_respond_json(response, json_pack("{s:s, s:I, s:b}", "s", text, "i", (json_int_t)number, "b", truth));
+    return doip_respond_json(
+        response, json_pack("{s:s, s:I, s:b}", "s", text, "i", (json_int_t)number, "b", truth));
 }
 
 static doip_result
@@ -257,7 +258,8 @@ careless(doip_request *request, doip_response *response)
 static bool
 serve(doip_reader *reader, doip_writer *writer, unsigned choice)
 {
-    static doip_result (*const handlers[])(doip_request *, doip_response *) = {echo, store, attributes, careless};
+    static doip_result (*const handlers[])(doip_request *,
+                                           doip_response *) = {echo, store, attributes, careless};
     doip_request *request = doip_request_new(reader, writer, "35.TEST/fuzz", NULL);
     doip_response *response = doip_request_response(request);
     uint64_t budget = 2000;
@@ -269,7 +271,8 @@ serve(doip_reader *reader, doip_writer *writer, unsigned choice)
         result = handlers[choice % 4](request, response);
     if (head == 1 || head == DOIP_E_CONTENT || head == DOIP_E_FRAMING || head == DOIP_E_LIMIT)
         outcome = doip_response_end(response, result);
-    if (outcome == DOIP_OUTCOME_COMPLETE && doip_message_discard(doip_request_message(request), &budget) != 0)
+    if (outcome == DOIP_OUTCOME_COMPLETE &&
+        doip_message_discard(doip_request_message(request), &budget) != 0)
         outcome = DOIP_OUTCOME_CLOSE;
     doip_request_free(&request);
     return outcome == DOIP_OUTCOME_COMPLETE;

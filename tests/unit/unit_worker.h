@@ -330,12 +330,11 @@ world_connect(unsigned port)
     struct sockaddr_in from = {.sin_family = AF_INET,
                                .sin_port = htons((uint16_t)port),
                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int ends[2], room = 1;
+    int ends[2], room = 8192;
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
         abort();
-    setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &room,
-               sizeof room); /* as little as there may be: answers get stuck */
+    setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof room); /* little: answers get stuck */
     connection_start(&world.worker, ends[0], (struct sockaddr *)&from, sizeof from);
     return ends[1];
 }
