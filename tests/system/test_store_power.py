@@ -29,6 +29,12 @@ def sqlite():
     return re.search(r"=> (\S*libsqlite3\S*)", run.stdout)[1]
 
 
+def skip_where_lines_count(test):
+    with open(os.path.join(daemon.BUILD, "flags")) as file:
+        if "--coverage" in file.read():
+            test.skipTest("a build that counts lines opens files for that")
+
+
 class Power(base.Case):
     weight = 3
 
@@ -44,9 +50,7 @@ class Power(base.Case):
 
     def test_the_layer_knows_all_calls(self):
         """What the store and SQLite call to change files, the layer stands in for."""
-        with open(os.path.join(daemon.BUILD, "flags")) as file:
-            if "--coverage" in file.read():
-                self.skipTest("a build that counts lines opens files for that")
+        skip_where_lines_count(self)
         known = symbols("--defined-only", LAYER)
         for path in (daemon.handler_file("store"), sqlite()):
             called = {name for name in symbols("--undefined-only", path) if CHANGES.fullmatch(name)}

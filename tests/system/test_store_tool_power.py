@@ -12,7 +12,7 @@ import sys
 import types
 
 import daemon
-from test_store_power import CHANGES, symbols
+from test_store_power import CHANGES, skip_where_lines_count, symbols
 from test_store_tool import TOOL, ToolCase, command, tree
 
 sys.path.append(os.path.join(daemon.TREE, "tests/faults"))
@@ -94,6 +94,7 @@ class ToolPower(ToolCase):
                 self.holds(root, what)
 
     def test_the_layer_knows_all_calls(self):
+        skip_where_lines_count(self)
         called = {name for name in symbols("--undefined-only", TOOL) if CHANGES.fullmatch(name)}
         self.assertIn("openat", called, "what the test looks for")
         self.assertEqual(called - symbols("--defined-only", LAYER), set())
