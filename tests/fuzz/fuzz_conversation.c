@@ -80,7 +80,8 @@ client_connect(struct client *client)
     if (client->fd >= 0)
         return;
     client->fd = world_connect(40000);
-    client->greeted = client->raw = client->disturbed = client->ended = false;
+    client->greeted = client->raw = client->ended = false;
+    client->disturbed = atomic_load(&world.worker.draining);
     client->sent = 0;
     client->length = 0;
     /* more than one address may have */
