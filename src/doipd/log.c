@@ -307,11 +307,11 @@ access_fields(struct log_line *fields, const struct log_access *access)
 void
 log_access(const struct log_access *access)
 {
-    struct log_line line;
-    struct log_line fields = {.used = 0};
+    struct log_line line, fields;
 
     if (!state.access || !is_wanted(LOG_LEVEL_INFO))
         return;
+    fields.used = 0;
     begin(&line, LOG_LEVEL_INFO);
     if (is_json())
         access_json(&line, access);

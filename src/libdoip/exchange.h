@@ -10,6 +10,13 @@
 /* Most bytes in an error's message, with its NUL. */
 #define EXCHANGE_MESSAGE_SIZE 2048
 
+/* Texts of a request that went another way than most: the others do without the memory. */
+struct exchange_texts {
+    char status[DOIP_ID_MAX + 1];
+    char message[EXCHANGE_MESSAGE_SIZE];
+    char fault[512];
+};
+
 /* What the handler is in the middle of writing. */
 enum response_open { RESPONSE_NOTHING, RESPONSE_JSON, RESPONSE_BYTES };
 
@@ -22,8 +29,9 @@ struct doip_response {
     bool failed;         /* `status` and `message` are an error's */
     bool broken;         /* the writer failed, or an error came after the first segment */
     enum response_open open;
-    char status[DOIP_ID_MAX + 1];
-    char message[EXCHANGE_MESSAGE_SIZE];
+    const char *status;           /* a constant, or in `texts` */
+    const char *message;          /* the same */
+    struct exchange_texts *texts; /* owned; NULL until there is one */
 };
 
 struct doip_request {
@@ -44,8 +52,8 @@ struct doip_request {
     doip_segment kind;          /* of the current segment; END before the first */
     json_t *value; /* the last JSON segment's: kept over doip_input_end(), after which it is due */
     bool touched;
-    int fault; /* the first fault in the input, latched; 0 for none */
-    char reason[512];
+    int fault;          /* the first fault in the input, latched; 0 for none */
+    const char *reason; /* of the fault: a constant, or among the response's texts */
     struct doip_response response;
 };
 
@@ -55,6 +63,9 @@ doip_result request_fault(doip_request *request, int error, const char *format, 
 
 /* The latched fault of the input, 0 for none; *reason says why. */
 int request_input_error(const doip_request *request, const char **reason);
+
+/* Where the texts go; NULL when memory is short. */
+struct exchange_texts *exchange_texts(doip_response *response);
 
 /* Gets a response ready for use, and frees what it holds. */
 void response_init(doip_response *response, doip_request *request, doip_writer *writer);

@@ -1,7 +1,7 @@
 /*
- * JSON read strictly (protocol section 3): what can't be kept faithfully is refused. Jansson does
- * the parsing, this file chooses its flags and turns its errors into reasons. Used by the message
- * layer, handlers and the client; any thread.
+ * JSON read strictly (protocol section 3): what can't be kept faithfully is refused. What is
+ * plain, json_plain.c takes; Jansson does the rest, and this file chooses its flags and turns its
+ * errors into reasons. Used by the message layer, handlers and the client; any thread.
  */
 #include <doip/json.h>
 
@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "json_plain.h"
 #include "text.h"
 
 /* Says that there is a NUL at `nul`. */
@@ -83,11 +84,14 @@ load(const char *text, size_t length, json_t **value, json_error_t *error)
 json_t *
 doip_json_parse(const char *text, size_t length, char *reason, size_t size)
 {
+    json_t *value = json_plain_read(text, length);
     json_error_t error;
-    /* Jansson 2.14 overlooks a NUL after a number: it can't push one back. */
-    const char *nul = memchr(text, '\0', length);
-    json_t *value = NULL;
+    const char *nul;
 
+    if (value != NULL)
+        return value;
+    /* Jansson 2.14 overlooks a NUL after a number: it can't push one back. */
+    nul = memchr(text, '\0', length);
     if (nul != NULL) {
         refuse_nul(text, nul, reason, size);
         errno = EINVAL;

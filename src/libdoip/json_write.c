@@ -88,32 +88,6 @@ dump_escape(struct dump *dump, unsigned char byte)
     return dump_text(dump, text, 2);
 }
 
-static bool
-is_plain(unsigned char byte)
-{
-    return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
-}
-
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
-
-/* The high bit of each byte that is zero; above the first of them, also of others. */
-static uint64_t
-zero_bytes(uint64_t word)
-{
-    return (word - EACH(1)) & ~word & EACH(0x80);
-}
-
-/* Eight bytes at once, as most of what leaves is plain text. */
-static bool
-are_plain(const char *text)
-{
-    uint64_t word;
-
-    memcpy(&word, text, sizeof word);
-    return ((word | (word - EACH(0x20))) & EACH(0x80)) == 0 && zero_bytes(word ^ EACH('"')) == 0 &&
-           zero_bytes(word ^ EACH('\\')) == 0;
-}
-
 /* Length of what at `text` may leave as it is; *valid is false where UTF-8 ends in junk. */
 static size_t
 plain_run(const char *text, size_t length, bool *valid)
@@ -121,10 +95,7 @@ plain_run(const char *text, size_t length, bool *valid)
     size_t run = 0;
 
     for (;;) {
-        while (run + 8 <= length && are_plain(text + run))
-            run += 8;
-        while (run < length && is_plain((unsigned char)text[run]))
-            run++;
+        run += text_plain(text + run, length - run);
         if (run == length || (unsigned char)text[run] < 0x80)
             return run;
         size_t size = text_character(text + run, length - run);

@@ -75,14 +75,19 @@ doip_request_response(doip_request *request)
 doip_result
 request_fault(doip_request *request, int error, const char *format, ...)
 {
+    struct exchange_texts *texts = exchange_texts(&request->response);
     va_list arguments;
 
     if (request->fault != 0)
         return DOIP_FAILED;
     request->fault = error;
+    request->reason = "";
+    if (texts == NULL)
+        return DOIP_FAILED;
     va_start(arguments, format);
-    vsnprintf(request->reason, sizeof request->reason, format, arguments);
+    vsnprintf(texts->fault, sizeof texts->fault, format, arguments);
     va_end(arguments);
+    request->reason = texts->fault;
     return DOIP_FAILED;
 }
 

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,7 +21,8 @@ response_init(doip_response *response, doip_request *request, doip_writer *write
 {
     response->request = request;
     response->writer = writer;
-    strcpy(response->status, DOIP_STATUS_OK);
+    response->status = DOIP_STATUS_OK;
+    response->message = "";
 }
 
 void
@@ -28,23 +30,43 @@ response_fini(doip_response *response)
 {
     json_decref(response->attributes);
     json_decref(response->held);
+    free(response->texts);
+}
+
+struct exchange_texts *
+exchange_texts(doip_response *response)
+{
+    if (response->texts == NULL)
+        response->texts = malloc(sizeof *response->texts);
+    return response->texts;
 }
 
 /* ------------------------------------------------------------------ errors */
 
+/* Without memory, the status is an error's. */
 static void
 set_status(doip_response *response, const char *status)
 {
-    snprintf(response->status, sizeof response->status, "%s", status);
-    text_make_valid(response->status);
+    struct exchange_texts *texts = exchange_texts(response);
+
+    response->status = DOIP_STATUS_ERROR;
+    if (texts == NULL)
+        return;
+    snprintf(texts->status, sizeof texts->status, "%s", status);
+    text_make_valid(texts->status);
+    response->status = texts->status;
 }
 
 static doip_result
 set_error(doip_response *response, const char *status, const char *format, va_list arguments)
 {
-    if (vsnprintf(response->message, sizeof response->message, format, arguments) < 0)
-        strcpy(response->message, "Internal Server Error");
-    text_make_valid(response->message);
+    struct exchange_texts *texts = exchange_texts(response);
+
+    response->message = "Internal Server Error";
+    if (texts != NULL && vsnprintf(texts->message, sizeof texts->message, format, arguments) >= 0) {
+        text_make_valid(texts->message);
+        response->message = texts->message;
+    }
     set_status(response, doip_id_valid(status) ? status : DOIP_STATUS_ERROR);
     response->failed = true;
     response->request->touched = true;

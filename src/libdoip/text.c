@@ -1,11 +1,12 @@
 /*
- * Text of unknown origin made fit to be passed on: messages that printf cut inside a character,
- * reasons that quote what a peer sent. Called by the rest of libdoip only; pure functions, in any
+ * Text of unknown origin looked at, and made fit to be passed on: messages that printf cut inside a
+ * character, reasons that quote what a peer sent. Called by the rest of libdoip only; pure functions, in any
  * process and thread.
  */
 #include "text.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 /* How many bytes the character that begins with `lead` has, 0 for a byte that can't begin one. */
@@ -55,6 +56,44 @@ text_character(const char *text, size_t left)
     size_t size = character_prefix(text, left, &whole);
 
     return whole ? size : 0;
+}
+
+static bool
+is_plain(unsigned char byte)
+{
+    return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+}
+
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* The high bit of each byte that is zero; above the first of them, also of others. */
+static uint64_t
+zero_bytes(uint64_t word)
+{
+    return (word - EACH(1)) & ~word & EACH(0x80);
+}
+
+/* Eight bytes at once, as most text is plain. */
+static bool
+are_plain(const char *text)
+{
+    uint64_t word;
+
+    memcpy(&word, text, sizeof word);
+    return ((word | (word - EACH(0x20))) & EACH(0x80)) == 0 && zero_bytes(word ^ EACH('"')) == 0 &&
+           zero_bytes(word ^ EACH('\\')) == 0;
+}
+
+size_t
+text_plain(const char *text, size_t length)
+{
+    size_t run = 0;
+
+    while (run + 8 <= length && are_plain(text + run))
+        run += 8;
+    while (run < length && is_plain((unsigned char)text[run]))
+        run++;
+    return run;
 }
 
 void

@@ -1,5 +1,5 @@
 /*
- * Text of unknown origin made fit to be passed on. Internal to libdoip; pure functions, any thread.
+ * Text of unknown origin, looked at and made fit to be passed on. Internal to libdoip; pure functions, any thread.
  */
 #ifndef DOIP_TEXT_H
 #define DOIP_TEXT_H
@@ -9,6 +9,10 @@
 /* Bytes of the UTF-8 character at `text` (1 to 4), 0 where there is none: overlong forms and
  * surrogates are none. */
 size_t text_character(const char *text, size_t left);
+
+/* Bytes at `text` that JSON has in strings as they are, and that are ASCII: up to the first control
+ * character, quote, backslash or byte from 0x80 on. */
+size_t text_plain(const char *text, size_t length);
 
 /* Makes `text` valid UTF-8 in place: a byte that belongs to no character becomes '?', a character
  * cut off by the end goes. */

@@ -10,7 +10,7 @@
 #include "pace.h"
 
 enum {
-    BUFFER_FIRST = 4096,
+    BUFFER_FIRST = 1024, /* what malloc() has at hand (its per-thread cache); enough for most answers */
     BUFFER_FULL = 65536,
     HEADER_ROOM = 6,           /* "65536\n" */
     RECORD = 16384,            /* what one TLS record holds */
