@@ -1,4 +1,8 @@
-"""The servers that are compared: doipd, nginx, and a doip_sdk server, each started on a loopback port with the same certificates, and ended by pid."""
+"""The servers that are compared: doipd, nginx, and a doip_sdk server, each started on a loopback port with the same certificates, and ended by pid.
+
+Each is the leader of a session of its own, as a service is: the kernel shares the processor out among sessions (sched_autogroup), and a server in the
+generator's own session would be scheduled in another way than one outside of it.
+"""
 
 import os
 import resource
@@ -132,7 +136,7 @@ class Nginx(Peer):
             file.write(NGINX.format(dir=self.dir, servers=servers, user="user root;" if os.geteuid() == 0 else "",
                                     files=65536, connections=20000))
         self.process = subprocess.Popen([program("nginx"), "-p", self.dir, "-c", os.path.join(self.dir, "nginx.conf")],
-                                        stdin=subprocess.DEVNULL)
+                                        stdin=subprocess.DEVNULL, start_new_session=True)
         self.pid = self.process.pid
         until(lambda: reachable(self.ports["P-256"]), "nginx to listen", 10)
 
@@ -152,7 +156,8 @@ class Sdk(Peer):
         port = free_port()
         certificate, key = place.certificate("P-256")
         self.process = subprocess.Popen([python, os.path.join(HERE, "sdk_server.py"), str(port), certificate, key, TEXT],
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                        start_new_session=True)
         self.pid = self.process.pid
         self.ports = {"P-256": port}
         until(lambda: reachable(port), "the doip_sdk server to listen", 20)
