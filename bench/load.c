@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,7 +22,7 @@
 #include "http.h"
 #include "load.h"
 
-enum { EVENTS = 64, DEPTH_MOST = 1024, JSON_LIMIT = 64 * 1024 * 1024 };
+enum { EVENTS = 64, DEPTH_MOST = 1024, JSON_LIMIT = 64 * 1024 * 1024, WAIT_MOST_US = 100000 };
 
 struct thread {
     const struct load *load;
@@ -67,7 +68,8 @@ static void
 problem(struct thread *thread, const char *what, const char *why)
 {
     if (thread->result.first_problem[0] == '\0')
-        snprintf(thread->result.first_problem, sizeof thread->result.first_problem, "%s: %s", what, why);
+        snprintf(thread->result.first_problem, sizeof thread->result.first_problem, "%s: %s", what,
+                 why);
 }
 
 /* ------------------------------------------------------------------ connections */
@@ -112,7 +114,8 @@ dial(struct connection *connection)
     const struct load *load = connection->thread->load;
     int fd = socket(load->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
 
-    if (fd < 0 || (connect(fd, (const struct sockaddr *)&load->address, load->address_length) < 0 && errno != EINPROGRESS)) {
+    if (fd < 0 || (connect(fd, (const struct sockaddr *)&load->address, load->address_length) < 0 &&
+                   errno != EINPROGRESS)) {
         problem(connection->thread, "connect", strerror(errno));
         if (fd >= 0)
             close(fd);
@@ -208,7 +211,8 @@ stamp(struct connection *connection, const struct request *request)
         abort();
     connection->stamped = copy;
     memcpy(copy, request->bytes, request->size);
-    snprintf(digits, sizeof digits, "%014llx%010llx", (unsigned long long)connection->thread->begin & 0xffffffffffffff,
+    snprintf(digits, sizeof digits, "%014llx%010llx",
+             (unsigned long long)connection->thread->begin & 0xffffffffffffff,
              (unsigned long long)atomic_fetch_add(&next, 1) & 0xffffffffff);
     memcpy(copy + request->stamp, digits, STAMP);
     return copy;
@@ -314,7 +318,8 @@ why_not_read(const struct connection *connection, int error)
         return "the server closed the connection";
     if (error == DOIP_E_CONTENT && connection->http != NULL)
         return "an answer without a Content-Length";
-    return connection->http != NULL ? doip_stream_reason(connection->stream) : doip_reader_reason(connection->reader);
+    return connection->http != NULL ? doip_stream_reason(connection->stream)
+                                    : doip_reader_reason(connection->reader);
 }
 
 /* Reads what has come: false when the connection is another one now. */
@@ -345,7 +350,8 @@ shake_hands(struct connection *connection)
     int n = doip_tls_handshake(connection->stream);
 
     if (n == DOIP_E_AGAIN) {
-        arm(connection, doip_stream_wants(connection->stream) == DOIP_WANT_WRITE ? EPOLLOUT : EPOLLIN);
+        arm(connection,
+            doip_stream_wants(connection->stream) == DOIP_WANT_WRITE ? EPOLLOUT : EPOLLIN);
         return false;
     }
     if (n < 0) {
@@ -370,8 +376,8 @@ go_on(struct connection *connection)
 
 /* ------------------------------------------------------------------ threads */
 
-/* With a rate: begins what has become due; gives the milliseconds until the next is. */
-static int
+/* With a rate: begins what has become due; gives the microseconds until the next is. */
+static uint64_t
 send_due(struct thread *thread)
 {
     uint64_t now = now_us();
@@ -386,7 +392,7 @@ send_due(struct thread *thread)
             next = connection->next;
     }
     now = now_us();
-    return next > (double)now ? (int)((next - (double)now) / 1000) : 0;
+    return next > (double)now ? (uint64_t)(next - (double)now) : 0;
 }
 
 static void
@@ -405,17 +411,28 @@ start_connections(struct thread *thread)
     }
 }
 
+/* Sleeps to the microsecond: a generator that spins until a request is due takes from the server what it measures, and what spins is made to wait
+ * when it has something to do. */
+static int
+wait_events(struct thread *thread, struct epoll_event *events)
+{
+    uint64_t us = thread->load->rate > 0 ? send_due(thread) : WAIT_MOST_US;
+    struct timespec wait = {.tv_nsec = (long)(us < WAIT_MOST_US ? us : WAIT_MOST_US) * 1000};
+
+    return epoll_pwait2(thread->epoll, events, EVENTS, &wait, NULL);
+}
+
 static void *
 thread_main(void *argument)
 {
     struct thread *thread = argument;
     struct epoll_event events[EVENTS];
 
+    prctl(PR_SET_TIMERSLACK, 1);
     thread->epoll = epoll_create1(EPOLL_CLOEXEC);
     start_connections(thread);
     while (now_us() < thread->end) {
-        int wait = thread->load->rate > 0 ? send_due(thread) : 100;
-        int n = epoll_wait(thread->epoll, events, EVENTS, wait < 100 ? wait : 100);
+        int n = wait_events(thread, events);
 
         for (int i = 0; i < n; i++)
             go_on(events[i].data.ptr);
@@ -462,7 +479,8 @@ load_run(const struct load *load, struct result *result)
         thread->count = load->connections / load->threads + (i < load->connections % load->threads);
         thread->connections = calloc(thread->count + 1, sizeof *thread->connections);
         given += thread->count;
-        if (thread->connections == NULL || pthread_create(&thread->id, NULL, thread_main, thread) != 0)
+        if (thread->connections == NULL ||
+            pthread_create(&thread->id, NULL, thread_main, thread) != 0)
             break;
     }
     for (unsigned i = 0; i < started; i++) {
