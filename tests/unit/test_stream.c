@@ -1,7 +1,8 @@
 /*
  * Streams over TLS, and the writer over a stream that does not wait: how connections end, what may be waited for, and
- * that nothing is lost or sent twice. Two ends of a socket pair; the far one runs in a thread where both must move.
+ * that nothing is lost or sent twice; whose turn it is. Two ends of a socket pair; the far one runs in a thread where both must move.
  */
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 
@@ -317,6 +318,38 @@ START_TEST(takes_nothing_back_from_tls)
 }
 END_TEST
 
+/* In place of the C library's. */
+static atomic_int yields;
+
+int
+sched_yield(void)
+{
+    yields++;
+    return 0;
+}
+
+/* A large transfer offers its place to others now and then, both ways; a small one keeps it. */
+START_TEST(takes_turns)
+{
+    static char bytes[16384];
+    doip_stream *memory = doip_memory_new();
+    int before = yields;
+
+    for (int i = 0; i < 8; i++)
+        ck_assert_int_eq(doip_stream_write_all(memory, bytes, sizeof bytes), 0);
+    ck_assert_int_eq(yields, before);
+    for (int i = 8; i < 64; i++)
+        ck_assert_int_eq(doip_stream_write_all(memory, bytes, sizeof bytes), 0);
+    ck_assert_int_eq(yields, before + 4);
+    for (int i = 0; i < 64; i++) {
+        doip_memory_feed(memory, bytes, sizeof bytes);
+        ck_assert_int_eq(doip_stream_read(memory, bytes, sizeof bytes), sizeof bytes);
+    }
+    ck_assert_int_eq(yields, before + 8);
+    doip_stream_free(&memory);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -333,6 +366,7 @@ suite(void)
     tcase_add_test(cases, gives_up_on_a_slow_message);
     tcase_add_loop_test(cases, keeps_what_can_not_go, 0, 2 * COUNT_OF(pieces));
     tcase_add_loop_test(cases, takes_nothing_back_from_tls, 0, 2);
+    tcase_add_test(cases, takes_turns);
     suite_add_tcase(all, cases);
     return all;
 }
