@@ -268,7 +268,9 @@ answered(struct connection *connection)
         return;
     thread->result.answers++;
     thread->result.failures += connection->failed;
-    histogram_add(&thread->result.latency, now > due ? now - due : 0);
+    /* What was due in the warm-up waited for that: for handshakes, mostly. */
+    if (due >= thread->begin)
+        histogram_add(&thread->result.latency, now > due ? now - due : 0);
 }
 
 static void
@@ -422,6 +424,24 @@ wait_events(struct thread *thread, struct epoll_event *events)
     return epoll_pwait2(thread->epoll, events, EVENTS, &wait, NULL);
 }
 
+/* With a rate: what was due and has no answer counts with what it has waited so far, or a service that stops answering would look quick. */
+static void
+count_unanswered(struct connection *connection)
+{
+    struct thread *thread = connection->thread;
+    double step = 1e6 * thread->load->connections / thread->load->rate;
+
+    for (unsigned i = 0; i < connection->under_way; i++) {
+        uint64_t due = connection->due[(connection->first + i) % DEPTH_MOST];
+
+        if (due >= thread->begin && due < thread->end)
+            histogram_add(&thread->result.latency, thread->end - due);
+    }
+    for (; connection->next < (double)thread->end; connection->next += step)
+        if (connection->next >= (double)thread->begin)
+            histogram_add(&thread->result.latency, thread->end - (uint64_t)connection->next);
+}
+
 static void *
 thread_main(void *argument)
 {
@@ -438,6 +458,8 @@ thread_main(void *argument)
             go_on(events[i].data.ptr);
     }
     for (unsigned i = 0; i < thread->count; i++) {
+        if (thread->load->rate > 0)
+            count_unanswered(&thread->connections[i]);
         hang_up(&thread->connections[i]);
         SSL_SESSION_free(thread->connections[i].session);
         free(thread->connections[i].due);

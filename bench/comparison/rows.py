@@ -52,6 +52,8 @@ def alternate(number, ours, theirs):
 
 HELLO = ("-o", "Hello")
 WEB = ("-H", "/hello")
+LARGE = ("-o", "Retrieve", "-T", "35.TEST/file")
+WEB_LARGE = ("-H", "/file")
 
 
 @group
@@ -83,13 +85,12 @@ def handshakes(stage, number, table):
 @group
 def transfers(stage, number, table):
     """Large elements; the upload is compared with nginx's download."""
-    retrieve = ("-o", "Retrieve", "-T", "35.TEST/file")
     with open(stage.place.path("upload"), "w") as mix:
         mix.write(f'1 {{"operationId":"0.DOIP/Op.Create","targetId":"{SERVICE}"}} {stage.place.size}\n')
     for streams in (1, 4):
         more = dict(seconds=3, warm=0, threads=min(2, streams))
-        ours, theirs = alternate(number, lambda: Run(stage.doipd, *retrieve, "-c", streams, **more),
-                                 lambda: Run(stage.nginx, "-H", "/file", "-c", streams, **more))
+        ours, theirs = alternate(number, lambda: Run(stage.doipd, *LARGE, "-c", streams, **more),
+                                 lambda: Run(stage.nginx, *WEB_LARGE, "-c", streams, **more))
         table.add(f"{stage.place.size >> 20} MiB element download, {streams} stream{'s' * (streams > 1)}", 1.0, ours.down, theirs.down, "MB/s")
         if streams == 1:
             upload = Run(stage.doipd, "-f", stage.place.path("upload"), "-c", 1, **more)
@@ -115,7 +116,7 @@ def store(stage, number, table):
     try:
         retrieve = ("-o", "Retrieve", "-T", Store.OBJECT, "-a", json.dumps({"element": Store.ELEMENT}))
         more = dict(seconds=3, warm=0, threads=1)
-        ours, theirs = alternate(number, lambda: Run(peer, *retrieve, "-c", 1, **more), lambda: Run(stage.nginx, "-H", "/file", "-c", 1, **more))
+        ours, theirs = alternate(number, lambda: Run(peer, *retrieve, "-c", 1, **more), lambda: Run(stage.nginx, *WEB_LARGE, "-c", 1, **more))
         table.add("store: element download, 1 stream", 0.9, ours.down, theirs.down, "MB/s")
         sink = Run(stage.doipd, "-f", stage.place.path("create"), "-c", 1, **more).up
         upload = Run(peer, "-f", stage.place.path("create"), "-c", 1, **more).up
@@ -183,23 +184,25 @@ def pipelining(stage, number, table):
     table.add("Hello rate with pipelining depth 16, to the rate without", 2.0, deep.rate, plain.rate, "/s", "doipd")
 
 
-def beside(stage, arguments):
-    """p99 of Hello at a moderate rate, quiet and beside another load."""
-    quiet = Run(stage.doipd, *HELLO, "-c", 16, "-R", 2000, threads=1)
-    load = subprocess.Popen([BENCH, "-j", "-s", f"127.0.0.1:{stage.doipd.ports['P-256']}", "-d", "4", "-w", "0", *arguments],
-                            stdout=subprocess.DEVNULL)
-    until(lambda: load.poll() is None, "the load")
-    busy = Run(stage.doipd, *HELLO, "-c", 16, "-R", 2000, threads=1)
+def beside(peer, small, large):
+    """p99 of small requests at a moderate rate, beside another load and quiet."""
+    moderate = (*small, "-c", 16, "-R", 2000)
+    quiet = Run(peer, *moderate, threads=1)
+    load = subprocess.Popen([BENCH, "-j", "-s", f"127.0.0.1:{peer.ports['P-256']}", "-d", "3", "-w", "0", *large], stdout=subprocess.DEVNULL)
+    time.sleep(0.4)
+    busy = Run(peer, *moderate, threads=1)
     load.wait()
     return busy.p99, quiet.p99
 
 
 @group
 def fairness(stage, number, table):
-    busy, quiet = beside(stage, ("-o", "20.DOIP/Bench.Sleep", "-c", "30"))
+    busy, quiet = beside(stage.doipd, HELLO, ("-o", "20.DOIP/Bench.Sleep", "-c", "30"))
     table.add("p99 of Hello beside 30 handlers that sleep 50 ms (32 threads), to quiet", -2.0, busy, quiet, "µs", "doipd")
-    busy, quiet = beside(stage, ("-o", "Retrieve", "-T", "35.TEST/file", "-c", "8"))
+    busy, quiet = beside(stage.doipd, HELLO, (*LARGE, "-c", "8"))
     table.add("p99 of Hello beside eight large transfers, to quiet", -5.0, busy, quiet, "µs", "doipd")
+    busy, quiet = beside(stage.nginx, WEB, (*WEB_LARGE, "-c", "8"))
+    table.add("the same of nginx: p99 beside eight large transfers, to quiet", None, busy, quiet, "µs")
 
 
 @group
