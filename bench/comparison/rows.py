@@ -22,18 +22,30 @@ def group(function):
     return function
 
 
+class Generator:
+    """A running doip-bench."""
+
+    def __init__(self, peer, *arguments, kind="P-256", seconds=2.0, warm=0.3, threads=2):
+        self.peer, self.patience = peer, 60 + 2 * seconds
+        self.process = subprocess.Popen([BENCH, "-j", "-s", f"127.0.0.1:{peer.ports[kind]}", "-d", str(seconds), "-w", str(warm),
+                                         "-t", str(threads), *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def report(self):
+        out, complaint = self.process.communicate(timeout=self.patience)
+        if self.process.returncode not in (0, 3):
+            raise SystemExit(f"compare: doip-bench: {complaint.strip()}")
+        report = json.loads(out)
+        if report["failures"] or report["brokenConnections"] > report["answers"] / 100:
+            raise SystemExit(f"compare: {self.peer.name}: {report['firstProblem']}")
+        return report
+
+
 class Run:
     """The figures of one run of doip-bench against a peer."""
 
     def __init__(self, peer, *arguments, kind="P-256", seconds=2.0, warm=0.3, threads=2):
         before = peer.cpu()
-        done = subprocess.run([BENCH, "-j", "-s", f"127.0.0.1:{peer.ports[kind]}", "-d", str(seconds), "-w", str(warm), "-t", str(threads),
-                               *map(str, arguments)], capture_output=True, text=True, timeout=60 + 2 * seconds)
-        if done.returncode not in (0, 3):
-            raise SystemExit(f"compare: doip-bench: {done.stderr.strip()}")
-        self.report = json.loads(done.stdout)
-        if self.report["failures"] or self.report["brokenConnections"] > self.report["answers"] / 100:
-            raise SystemExit(f"compare: {peer.name}: {self.report['firstProblem']}")
+        self.report = Generator(peer, *arguments, kind=kind, seconds=seconds, warm=warm, threads=threads).report()
         self.rate = self.report["rate"]
         total = self.report["answers"] * (seconds + warm) / seconds
         self.cpu = (peer.cpu() - before) / total * 1e6 if total else 0
@@ -186,22 +198,22 @@ def pipelining(stage, number, table):
 
 def beside(peer, small, large):
     """p99 of small requests at a moderate rate, beside another load and quiet."""
-    moderate = (*small, "-c", 16, "-R", 2000)
-    quiet = Run(peer, *moderate, threads=1)
-    load = subprocess.Popen([BENCH, "-j", "-s", f"127.0.0.1:{peer.ports['P-256']}", "-d", "3", "-w", "0", *large], stdout=subprocess.DEVNULL)
+    moderate = dict(seconds=2, warm=0.8, threads=1)
+    quiet = Run(peer, *small, "-c", 16, "-R", 2000, **moderate)
+    load = Generator(peer, *large, seconds=3.4, warm=0, threads=1)
     time.sleep(0.4)
-    busy = Run(peer, *moderate, threads=1)
-    load.wait()
+    busy = Run(peer, *small, "-c", 16, "-R", 2000, **moderate)
+    load.report()
     return busy.p99, quiet.p99
 
 
 @group
 def fairness(stage, number, table):
-    busy, quiet = beside(stage.doipd, HELLO, ("-o", "20.DOIP/Bench.Sleep", "-c", "30"))
+    busy, quiet = beside(stage.doipd, HELLO, ("-o", "20.DOIP/Bench.Sleep", "-T", SERVICE, "-c", 30))
     table.add("p99 of Hello beside 30 handlers that sleep 50 ms (32 threads), to quiet", -2.0, busy, quiet, "µs", "doipd")
-    busy, quiet = beside(stage.doipd, HELLO, (*LARGE, "-c", "8"))
+    busy, quiet = beside(stage.doipd, HELLO, (*LARGE, "-c", 8))
     table.add("p99 of Hello beside eight large transfers, to quiet", -5.0, busy, quiet, "µs", "doipd")
-    busy, quiet = beside(stage.nginx, WEB, (*WEB_LARGE, "-c", "8"))
+    busy, quiet = beside(stage.nginx, WEB, (*WEB_LARGE, "-c", 8))
     table.add("the same of nginx: p99 beside eight large transfers, to quiet", None, busy, quiet, "µs")
 
 
