@@ -1,9 +1,11 @@
 /*
  * The threads of a worker: see pool.h.
  *
- * Waking a thread for each request would cost more than most requests do, so the lead changes hands only before handlers that are known to
- * take longer than that (QUICK_US), or not known yet. What a kind of request takes is measured as it runs. Whoever is wrong about a handler is
- * found out by the deputy within WATCH_MS; it looks only while quick handlers are being run.
+ * Waking a thread for each request would cost more than most requests do, so a leader runs those itself that are known to be quick
+ * (pace.h), and leaves only the others, or what is not known yet, to a follower. Whoever turns out not to be is
+ * found out by the deputy within WATCH_MS, which takes the lead away; it looks only while quick handlers are being run.
+ *
+ * It is the request that changes hands, not the lead: a thread that has been woken may wait for a CPU, and only that one request should wait with it.
  */
 #include <errno.h>
 #include <sched.h>
@@ -21,9 +23,8 @@
 
 enum {
     THREADS_FIRST = 3,
-    IDLE_MS = 10000,
-    QUICK_US = 300,
-    WATCH_MS = 20,    /* between the deputy's looks: rare enough not to show among the system calls of requests */
+    IDLE_MS = 10000, /* a follower beyond the first threads that waits so long ends */
+    WATCH_MS = 20,   /* between the deputy's looks: rare enough not to show among the system calls of requests */
     LATE_US = 5000,   /* a quick handler that takes so long is not */
     QUIET_LOOKS = 10, /* the deputy rests after so many looks without a quick handler */
     STACK_SIZE = 2 * 1024 * 1024,
@@ -131,33 +132,58 @@ wait_news(struct pool *pool, int ms)
     return pthread_cond_timedwait(&pool->news, &pool->lock, &until);
 }
 
+/* With the lock held: one thread is never given to a handler. */
+static bool
+may_enter(const struct pool *pool)
+{
+    return pool->total - pool->busy > 1;
+}
+
+/* With the lock held: there is something in the queue that this thread may run. A leader leaves it to those that are on their way. */
+static bool
+may_take(const struct pool *pool, const struct pool_thread *thread)
+{
+    return pool->first != NULL && may_enter(pool) && (!thread->leads || pool->queued > pool->idle);
+}
+
 static bool
 is_spare(const struct pool *pool)
 {
     return pool->total > THREADS_FIRST && pool->total - pool->busy > pool->leaders_most + 1;
 }
 
-/* With the lock held: waits for the lead. False when the thread is to end. */
+/* With the lock held: there is nothing to do for a follower. */
+static bool
+must_wait(const struct pool *pool, const struct pool_thread *thread)
+{
+    return pool->leaders >= pool->leaders_most && !may_take(pool, thread);
+}
+
+/* With the lock held: waits for the lead, or for something to run. False when the thread is to end. */
 static bool
 follow(struct pool *pool, struct pool_thread *thread)
 {
-    while (!pool->stopping && pool->leaders >= pool->leaders_most) {
+    while (!pool->stopping && must_wait(pool, thread)) {
         bool deputy = pool->watch && !pool->has_deputy;
         int error;
 
         pool->has_deputy = pool->has_deputy || deputy;
+        pool->idle++;
         error = wait_news(pool, deputy ? WATCH_MS : pool->idle_ms);
+        pool->idle--;
         if (deputy) {
             pool->has_deputy = false;
             look(pool);
-        } else if (error == ETIMEDOUT && pool->leaders >= pool->leaders_most && is_spare(pool)) {
-            return false; /* only while somebody else leads: the lead may have come free with the time-out */
+        } else if (error == ETIMEDOUT && must_wait(pool, thread) && is_spare(pool)) {
+            return false; /* only where nothing came with the time-out */
         }
     }
     if (pool->stopping)
         return false;
-    pool->leaders++;
-    thread->leads = true;
+    if (pool->leaders < pool->leaders_most) {
+        pool->leaders++;
+        thread->leads = true;
+    }
     return true;
 }
 
@@ -167,18 +193,19 @@ struct next {
     struct source *source;
 };
 
-/* One that waits for a handler, where this thread may enter one; else, where it leads, a source that is ready. */
+/* One that waits for a handler, where this thread is to run it; else, where it leads, a source that is ready. */
 static struct next
 take_next(struct pool *pool, struct pool_thread *thread)
 {
     struct next next = {NULL, NULL};
 
     pthread_mutex_lock(&pool->lock);
-    if (pool->first != NULL && pool->total - pool->busy > 1) {
+    if (may_take(pool, thread)) {
         next.waiting = pool->first;
         pool->first = next.waiting->next;
         if (pool->first == NULL)
             pool->last = &pool->first;
+        pool->queued--;
         pool->busy++;
         give_up_lead(pool, thread);
         thread->entered = clock_us();
@@ -206,7 +233,8 @@ wait_ready(struct pool *pool)
     pthread_mutex_lock(&pool->lock);
     for (int i = 0; i < n; i++) {
         if (events[i].data.ptr != NULL)
-            pool->ready[(pool->ready_first + pool->ready_count++) % POOL_READY] = events[i].data.ptr;
+            pool->ready[(pool->ready_first + pool->ready_count++) % POOL_READY] =
+                events[i].data.ptr;
         else
             stop = true;
     }
@@ -214,9 +242,9 @@ wait_ready(struct pool *pool)
     return !stop;
 }
 
-/* Serves until the lead is lost, and nothing is left that this thread could do without it. */
+/* Serves until this thread has no lead, and nothing is left that it could do without. */
 static void
-lead(struct pool *pool, struct pool_thread *thread)
+serve(struct pool *pool, struct pool_thread *thread)
 {
     for (;;) {
         struct next next = take_next(pool, thread);
@@ -259,9 +287,10 @@ thread_main(void *argument)
     me = thread;
     guard_thread(thread->index);
     pthread_mutex_lock(&pool->lock);
+    pool->idle--;
     while (follow(pool, thread)) {
         pthread_mutex_unlock(&pool->lock);
-        lead(pool, thread);
+        serve(pool, thread);
         pthread_mutex_lock(&pool->lock);
         if (pool->stopping)
             give_up_lead(pool, thread);
@@ -294,14 +323,15 @@ complain(struct pool *pool, int error)
     if (now < pool->complain_at)
         return;
     pool->complain_at = now + COMPLAIN_MS;
-    log_warning(THREAD_FAILED, "can't start a thread: %s; going on with %d", strerror(error), pool->total);
+    log_warning(THREAD_FAILED, "can't start a thread: %s; going on with %d", strerror(error),
+                pool->total);
 }
 
 /* With the lock held. */
 static bool
 add_thread(struct pool *pool)
 {
-    struct pool_thread *place = free_place(pool);
+    struct pool_thread *place = pool->total < pool->threads_most ? free_place(pool) : NULL;
     pthread_attr_t attributes;
     pthread_t thread;
     int error;
@@ -318,6 +348,7 @@ add_thread(struct pool *pool)
     }
     place->used = true;
     pool->total++;
+    pool->idle++;
     if (pool->places <= place->index)
         pool->places = place->index + 1;
     return true;
@@ -329,7 +360,7 @@ pool_start(struct pool *pool)
     bool any;
 
     pthread_mutex_lock(&pool->lock);
-    while (pool->total < pool->leaders_most + THREADS_FIRST - 1 && pool->total < pool->threads_most && add_thread(pool))
+    while (pool->total < pool->leaders_most + THREADS_FIRST - 1 && add_thread(pool))
         ;
     any = pool->total > 1;
     pthread_mutex_unlock(&pool->lock);
@@ -353,27 +384,6 @@ pool_stop(struct pool *pool)
 
 /* ------------------------------------------------------------------ handlers */
 
-static bool
-is_quick(struct pool *pool, unsigned kind)
-{
-    unsigned pace = atomic_load_explicit(&pool->paces[kind % POOL_PACES], memory_order_relaxed);
-
-    return pace != 0 && pace < QUICK_US;
-}
-
-static void
-learn_pace(struct pool *pool, unsigned kind, int64_t took)
-{
-    atomic_uint *pace = &pool->paces[kind % POOL_PACES];
-    int64_t before = atomic_load_explicit(pace, memory_order_relaxed);
-
-    if (took > 1000000)
-        took = 1000000;
-    if (before != 0)
-        took = (7 * before + took) / 8;
-    atomic_store_explicit(pace, (unsigned)took + (took == 0), memory_order_relaxed);
-}
-
 /* With the lock held: a quick handler is run by the leader itself, under the deputy's eye. */
 static void
 keep_lead(struct pool *pool)
@@ -381,10 +391,9 @@ keep_lead(struct pool *pool)
     me->quick_since = me->entered;
     pool->quick++;
     pool->quiet_looks = 0;
-    if (!pool->watch) {
-        pool->watch = true;
+    pool->watch = true;
+    if (!pool->has_deputy && pool->idle > 0)
         pthread_cond_signal(&pool->news);
-    }
 }
 
 /* With the lock held. */
@@ -394,26 +403,39 @@ append(struct pool *pool, struct pool_waiting *waiting)
     waiting->next = NULL;
     *pool->last = waiting;
     pool->last = &waiting->next;
+    pool->queued++;
+}
+
+/* With the lock held: for a follower, or a new thread. Where there is none to be had, whoever is done first looks into the queue, the leader included. */
+static void
+leave_to_others(struct pool *pool, struct pool_waiting *waiting)
+{
+    append(pool, waiting);
+    if (pool->queued <= pool->idle || add_thread(pool))
+        pthread_cond_signal(&pool->news);
+}
+
+/* With the lock held: those that wait already come first, unless somebody is on the way to each of them. */
+static bool
+may_run_now(const struct pool *pool)
+{
+    return pool->queued <= pool->idle && may_enter(pool);
 }
 
 bool
 pool_enter(struct pool *pool, struct pool_waiting *waiting, unsigned kind)
 {
-    bool quick = is_quick(pool, kind), may;
+    bool quick = pace_is_quick(&pool->pace, kind), may;
 
     pthread_mutex_lock(&pool->lock);
-    /* Those that wait already come first. */
-    may = pool->first == NULL &&
-          (pool->total - pool->busy > 1 || (pool->total < pool->threads_most && add_thread(pool)));
+    may = (quick || !me->leads) && (may_run_now(pool) || (pool->first == NULL && add_thread(pool)));
     if (may) {
         pool->busy++;
         me->entered = clock_us();
-        if (quick && me->leads)
+        if (me->leads)
             keep_lead(pool);
-        else
-            give_up_lead(pool, me);
     } else {
-        append(pool, waiting);
+        leave_to_others(pool, waiting);
     }
     pthread_mutex_unlock(&pool->lock);
     return may;
@@ -425,7 +447,7 @@ pool_runs_now(struct pool *pool, unsigned kind)
     bool now;
 
     pthread_mutex_lock(&pool->lock);
-    now = is_quick(pool, kind) && me->leads && pool->first == NULL && pool->total - pool->busy > 1;
+    now = pace_is_quick(&pool->pace, kind) && me->leads && may_run_now(pool);
     pthread_mutex_unlock(&pool->lock);
     return now;
 }
@@ -457,5 +479,5 @@ pool_leave(struct pool *pool, unsigned kind)
     me->quick_since = 0;
     took = clock_us() - me->entered;
     pthread_mutex_unlock(&pool->lock);
-    learn_pace(pool, kind, took);
+    pace_learn(&pool->pace, kind, took);
 }

@@ -1,7 +1,7 @@
 /*
  * The threads of a worker: leader and followers. A leader waits on the epoll set and takes each connection that is ready one step further;
- * the others sleep. There are as many leaders as this worker has CPUs to itself, mostly one. Before a handler that may take long
- * the leader hands over to a follower; a handler that has proven to be quick it runs itself, and a deputy takes the lead away should
+ * the others sleep. There are as many leaders as this worker has CPUs to itself, mostly one. A request that may take long
+ * the leader leaves to a follower; one that has proven to be quick it runs itself, and a deputy takes the lead away should
  * that take long after all. One thread is never given to a handler, so that handshakes and heads always move.
  */
 #ifndef DOIPD_POOL_H
@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "pace.h"
 #include "scoreboard.h"
 
 /* What an epoll entry points to; first member of whatever waits for events. */
@@ -28,7 +29,6 @@ struct pool_waiting {
 struct pool_thread;
 
 enum {
-    POOL_PACES = 256,
     POOL_READY = 16, /* at least as many as there are leaders */
 };
 
@@ -45,7 +45,9 @@ struct pool {
     bool stopping;
     int places; /* of `threads`, ever used */
     int total;
-    int busy; /* in handlers */
+    int busy;   /* in handlers */
+    int idle;   /* wait for something to do, or are about to look for it */
+    int queued; /* wait for a thread */
     int leaders;
     bool watch;      /* leaders run quick handlers: a follower keeps an eye on them */
     bool has_deputy; /* and one does */
@@ -53,15 +55,15 @@ struct pool {
     unsigned quick_seen;
     int quiet_looks;
     bool has_left;
-    pthread_t left;      /* the last thread that left, to be joined by the next one or by pool_stop() */
-    int64_t complain_at; /* ms; of threads that can't be started */
+    pthread_t left; /* the last thread that left, to be joined by the next one or by pool_stop() */
+    int64_t complain_at;              /* ms; of threads that can't be started */
     struct source *ready[POOL_READY]; /* a ring: what epoll gave and no leader has taken yet */
     unsigned ready_first;
     unsigned ready_count;
     struct pool_waiting *first;
     struct pool_waiting **last;
     struct pool_thread *threads; /* by index; of the scoreboard's thread parts, too */
-    atomic_uint paces[POOL_PACES]; /* µs that a kind of request takes, by its hash; 0: unknown */
+    struct pace pace;
 };
 
 /* `processes`: how many workers share the CPUs. */
@@ -72,7 +74,7 @@ bool pool_start(struct pool *pool);
 
 /*
  * Asks for leave to run a handler in the calling thread. False: `waiting` was queued, and its run() is called in a thread that has
- * leave; the caller must not touch it any more. `kind` (any number) is the same for requests that take alike long.
+ * leave; the caller must not touch it any more. A leader has leave for what is quick only. `kind` (any number) is the same for requests that take alike long.
  */
 bool pool_enter(struct pool *pool, struct pool_waiting *waiting, unsigned kind);
 

@@ -1,5 +1,5 @@
 /*
- * A worker's threads: one is never in a handler, waiters are taken in order, quick handlers cost no change of the lead and hold nobody
+ * A worker's threads: one is never in a handler, waiters are taken in order, quick handlers cost no thread's waking and hold nobody
  * up when they are not quick after all, idle threads go, and when the pool has stopped nothing of them runs.
  */
 #include "unit.h"
@@ -90,6 +90,7 @@ static atomic_int running, most_running, done, begun;
 static atomic_bool held;
 static int order[64];
 static pthread_t runner[64];
+static pthread_t noticed; /* the last event */
 
 /* What a handler's library keeps per thread. */
 static pthread_key_t key;
@@ -124,6 +125,7 @@ ready(struct source *source)
 {
     struct job *job = (struct job *)source;
 
+    noticed = pthread_self();
     if (pool_enter(&pool, &job->waiting, 1))
         handle(job);
 }
@@ -232,6 +234,28 @@ START_TEST(quick_handlers_keep_the_lead)
 }
 END_TEST
 
+/* Others are left to followers: whoever leads goes on, and waits for no thread to wake up. */
+START_TEST(slow_handlers_do_not_take_the_lead)
+{
+    pthread_t leader;
+
+    ck_assert(pool_start(&pool));
+    atomic_store(&held, true);
+    post(0);
+    until_true(&begun, 1);
+    leader = noticed;
+    for (int i = 1; i < MOST - 1; i++) {
+        post(i);
+        until_true(&begun, i + 1);
+        ck_assert(pthread_equal(noticed, leader));
+        ck_assert(!pthread_equal(runner[i], leader));
+    }
+    atomic_store(&held, false);
+    until_true(&done, MOST - 1);
+    pool_stop(&pool);
+}
+END_TEST
+
 /* One that was quick and now hangs loses the lead: others are served. */
 START_TEST(a_quick_handler_that_hangs_holds_nobody_up)
 {
@@ -310,6 +334,7 @@ suite(void)
     tcase_add_test(tests, threads_that_can_not_be_started);
     tcase_add_test(tests, first_come_first_served);
     tcase_add_test(tests, quick_handlers_keep_the_lead);
+    tcase_add_test(tests, slow_handlers_do_not_take_the_lead);
     tcase_add_test(tests, a_quick_handler_that_hangs_holds_nobody_up);
     tcase_add_test(tests, when_it_has_stopped_nothing_runs);
     tcase_add_test(tests, idle_threads_leave);
