@@ -147,7 +147,7 @@ class Nginx(Peer):
 
 
 class Sdk(Peer):
-    """A server of doip_sdk that answers Hello with the same object. None where the package is not installed (tests/interop installs it)."""
+    """A server of doip_sdk that answers Hello with the same object."""
 
     name = "doip_sdk"
 
@@ -163,8 +163,12 @@ class Sdk(Peer):
         until(lambda: reachable(port), "the doip_sdk server to listen", 20)
 
     @staticmethod
-    def available():
-        return os.path.exists(os.path.join(TREE, "build", "interop", "installed"))
+    def install():
+        """Whether the package is there, after an attempt to get it."""
+        done = subprocess.run([os.path.join(TREE, "tests", "interop", "run"), "--install"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if done.stdout:
+            print(f"no doip_sdk: {done.stdout.strip()}")
+        return done.returncode == 0 and not done.stdout
 
     def stop(self):
         self.process.kill()

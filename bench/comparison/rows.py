@@ -25,7 +25,7 @@ def group(function):
 class Generator:
     """A running doip-bench."""
 
-    def __init__(self, peer, *arguments, kind="P-256", seconds=2.0, warm=0.3, threads=2):
+    def __init__(self, peer, *arguments, kind="P-256", seconds=1.5, warm=0.3, threads=2):
         self.peer, self.patience = peer, 60 + 2 * seconds
         self.process = subprocess.Popen([BENCH, "-j", "-s", f"127.0.0.1:{peer.ports[kind]}", "-d", str(seconds), "-w", str(warm),
                                          "-t", str(threads), *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -43,7 +43,7 @@ class Generator:
 class Run:
     """The figures of one run of doip-bench against a peer."""
 
-    def __init__(self, peer, *arguments, kind="P-256", seconds=2.0, warm=0.3, threads=2):
+    def __init__(self, peer, *arguments, kind="P-256", seconds=1.5, warm=0.3, threads=2):
         before = peer.cpu()
         self.report = Generator(peer, *arguments, kind=kind, seconds=seconds, warm=warm, threads=threads).report()
         self.rate = self.report["rate"]
@@ -100,7 +100,7 @@ def transfers(stage, number, table):
     with open(stage.place.path("upload"), "w") as mix:
         mix.write(f'1 {{"operationId":"0.DOIP/Op.Create","targetId":"{SERVICE}"}} {stage.place.size}\n')
     for streams in (1, 4):
-        more = dict(seconds=3, warm=0, threads=min(2, streams))
+        more = dict(seconds=2.5, warm=0, threads=min(2, streams))
         ours, theirs = alternate(number, lambda: Run(stage.doipd, *LARGE, "-c", streams, **more),
                                  lambda: Run(stage.nginx, *WEB_LARGE, "-c", streams, **more))
         table.add(f"{stage.place.size >> 20} MiB element download, {streams} stream{'s' * (streams > 1)}", 1.0, ours.down, theirs.down, "MB/s")
@@ -127,7 +127,7 @@ def store(stage, number, table):
     peer = Store(stage.place)
     try:
         retrieve = ("-o", "Retrieve", "-T", Store.OBJECT, "-a", json.dumps({"element": Store.ELEMENT}))
-        more = dict(seconds=3, warm=0, threads=1)
+        more = dict(seconds=2.5, warm=0, threads=1)
         ours, theirs = alternate(number, lambda: Run(peer, *retrieve, "-c", 1, **more), lambda: Run(stage.nginx, *WEB_LARGE, "-c", 1, **more))
         table.add("store: element download, 1 stream", 0.9, ours.down, theirs.down, "MB/s")
         sink = Run(stage.doipd, "-f", stage.place.path("create"), "-c", 1, **more).up
