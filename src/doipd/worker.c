@@ -19,6 +19,7 @@
 #include "clock.h"
 #include "connection.h"
 #include "descriptors.h"
+#include "dispatch.h"
 #include "guard.h"
 #include "metrics.h"
 #include "pulse.h"
@@ -123,6 +124,9 @@ load(struct worker *worker)
         give_up(setup, reason);
     for (size_t i = 0; i < worker->handlers.count; i++)
         make_known(setup, &worker->handlers.items[i], i);
+    /* Passwords would stay where OpenSSL has decrypted them. It wipes 17 KiB for each read, so only where there are any. */
+    if (setup->config->users.count > 0 || dispatch_authenticates(worker))
+        SSL_CTX_set_options(setup->tls, SSL_OP_CLEANSE_PLAINTEXT);
 }
 
 static void

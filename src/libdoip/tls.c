@@ -266,8 +266,6 @@ doip_tls_server(SSL_CTX *context, int fd)
     if (tls == NULL)
         return NULL;
     SSL_set_accept_state(tls->ssl);
-    /* Requests may carry passwords, which else stay where OpenSSL has decrypted them. */
-    SSL_set_options(tls->ssl, SSL_OP_CLEANSE_PLAINTEXT);
     return &tls->base;
 }
 
