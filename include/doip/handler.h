@@ -221,7 +221,8 @@ DOIP_API doip_result doip_respond_status(doip_response *response, const char *st
 DOIP_API doip_result doip_respond_attribute(doip_response *response, const char *name, json_t *value);
 /* A JSON segment, whole. */
 DOIP_API doip_result doip_respond_json(doip_response *response, json_t *value);
-/* A JSON segment, given as text (any JSON; parsed, so that only well-formed JSON leaves). */
+/* A JSON segment, given as text: any JSON, looked at, so that only well-formed JSON leaves. What doip_json_is_compact() leaves as it
+ * is, without being parsed. */
 DOIP_API doip_result doip_respond_text(doip_response *response, const char *json);
 /* A JSON segment in pieces: begin, then doip_write_value() and doip_write_text() (one line, no newline) in any number. */
 DOIP_API doip_result doip_respond_json_begin(doip_response *response);

@@ -6,6 +6,7 @@
 #define DOIP_JSON_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <doip/protocol.h>
@@ -25,6 +26,12 @@ DOIP_API json_t *doip_json_parse(const char *text, size_t length, char *reason, 
 
 /* How deeply arrays and objects are nested in a JSON text, without parsing it: of a text that is none, a number that means nothing. */
 DOIP_API unsigned doip_json_depth(const char *text, size_t length);
+
+/*
+ * Whether a text is one JSON value as doip_json_write() writes it: well-formed, compact, on one line. A fraction of the cost of
+ * parsing; keys that occur twice it does not see. False says only that: the text may be JSON, and the parser knows.
+ */
+DOIP_API bool doip_json_is_compact(const char *text, size_t length);
 
 /* Receives a piece of JSON text; 0 to go on, else the dump ends and returns that value. */
 typedef int (*doip_json_sink)(const char *text, size_t length, void *closure);

@@ -24,7 +24,8 @@ struct doip_response {
     doip_request *request;
     doip_writer *writer; /* borrowed */
     json_t *attributes;  /* NULL for none */
-    json_t *held;        /* the first output, as long as it may leave in the compact form */
+    json_t *held;        /* the first output, as long as it may leave in the compact form; */
+    char *held_text;     /* or this one; at most one is there */
     bool started;        /* the first segment has left: the status stands */
     bool failed;         /* `status` and `message` are an error's */
     bool broken;         /* the writer failed, or an error came after the first segment */

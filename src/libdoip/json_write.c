@@ -88,25 +88,6 @@ dump_escape(struct dump *dump, unsigned char byte)
     return dump_text(dump, text, 2);
 }
 
-/* Length of what at `text` may leave as it is; *valid is false where UTF-8 ends in junk. */
-static size_t
-plain_run(const char *text, size_t length, bool *valid)
-{
-    size_t run = 0;
-
-    for (;;) {
-        run += text_plain(text + run, length - run);
-        if (run == length || (unsigned char)text[run] < 0x80)
-            return run;
-        size_t size = text_character(text + run, length - run);
-        if (size == 0) {
-            *valid = false;
-            return run;
-        }
-        run += size;
-    }
-}
-
 static int
 dump_string(struct dump *dump, const char *text, size_t length)
 {
@@ -114,7 +95,7 @@ dump_string(struct dump *dump, const char *text, size_t length)
 
     while (error == 0 && length > 0) {
         bool valid = true;
-        size_t run = plain_run(text, length, &valid);
+        size_t run = text_run(text, length, &valid);
 
         error = valid ? dump_text(dump, text, run) : DOIP_E_CONTENT;
         text += run;

@@ -30,6 +30,7 @@ response_fini(doip_response *response)
 {
     json_decref(response->attributes);
     json_decref(response->held);
+    free(response->held_text);
     free(response->texts);
 }
 
@@ -144,11 +145,12 @@ write_member(doip_writer *writer, const char *name, const json_t *value)
     return value != NULL && error == 0 ? doip_writer_json_value(writer, value) : error;
 }
 
-/* Writes {"requestId", "status", "attributes", "output"}; NULL for what it has not. Piece by piece:
- * it is on the path of every answer, and a tree of it would cost more than the writing. The segment
- * ends where the next begins. */
+/* Writes {"requestId", "status", "attributes", "output"}; NULL for what it has not; the output as a
+ * value or as text. Piece by piece: it is on the path of every answer, and a tree of it would cost
+ * more than the writing. The segment ends where the next begins. */
 static int
-write_head(doip_response *response, const json_t *attributes, const json_t *output)
+write_head(doip_response *response, const json_t *attributes, const json_t *output,
+           const char *output_text)
 {
     doip_writer *writer = response->writer;
     const json_t *id = response->request->id;
@@ -163,6 +165,10 @@ write_head(doip_response *response, const json_t *attributes, const json_t *outp
         error = write_member(writer, ",\"attributes\":", attributes);
     if (error == 0)
         error = write_member(writer, ",\"output\":", output);
+    if (error == 0 && output_text != NULL)
+        error = doip_writer_json_text(writer, ",\"output\":", strlen(",\"output\":"));
+    if (error == 0 && output_text != NULL)
+        error = doip_writer_json_text(writer, output_text, strlen(output_text));
     if (error == 0)
         error = doip_writer_json_text(writer, "}", 1);
     json_decref(status);
@@ -173,7 +179,7 @@ int
 response_write_whole(doip_response *response)
 {
     response->started = true;
-    return write_head(response, response->attributes, response->held);
+    return write_head(response, response->attributes, response->held, response->held_text);
 }
 
 int
@@ -186,11 +192,27 @@ response_write_error(doip_response *response)
 
     response->started = true;
     if (attributes != NULL && output != NULL)
-        error = write_head(response, attributes, output);
+        error = write_head(response, attributes, output, NULL);
     json_decref(message);
     json_decref(attributes);
     json_decref(output);
     return error;
+}
+
+/* A JSON segment, given as text; it ends where the next begins. */
+static int
+write_text(doip_writer *writer, const char *text)
+{
+    int error = doip_writer_json_begin(writer);
+
+    return error == 0 ? doip_writer_json_text(writer, text, strlen(text)) : error;
+}
+
+/* Whether there is output that was held back. */
+static bool
+holds(const doip_response *response)
+{
+    return response->held != NULL || response->held_text != NULL;
 }
 
 /* Lets the first segment go, and what was held back after it: from here on the response has its
@@ -204,11 +226,15 @@ start(doip_response *response)
     if (response->started)
         return DOIP_OK;
     response->started = true;
-    error = write_head(response, response->attributes, NULL);
+    error = write_head(response, response->attributes, NULL, NULL);
     if (error == 0 && response->held != NULL)
         error = doip_writer_json(response->writer, response->held);
+    if (error == 0 && response->held_text != NULL)
+        error = write_text(response->writer, response->held_text);
     json_decref(response->held);
+    free(response->held_text);
     response->held = NULL;
+    response->held_text = NULL;
     return written(response, error);
 }
 
@@ -253,7 +279,7 @@ respond_value(doip_response *response, json_t *value)
         return DOIP_FAILED;
     if (value == NULL)
         return misuse(response, "a JSON value is missing (out of memory, or not UTF-8)");
-    if (!response->started && response->held == NULL) {
+    if (!response->started && !holds(response)) {
         response->held = json_incref(value);
         return DOIP_OK;
     }
@@ -271,6 +297,18 @@ doip_respond_json(doip_response *response, json_t *value)
     return result;
 }
 
+/* The same of a text that may leave as it is. */
+static doip_result
+respond_plain(doip_response *response, const char *json)
+{
+    if (!response->started && !holds(response)) {
+        response->held_text = strdup(json);
+        return response->held_text != NULL ? DOIP_OK : misuse(response, "memory is short");
+    }
+    return start(response) == DOIP_OK ? written(response, write_text(response->writer, json))
+                                      : DOIP_FAILED;
+}
+
 doip_result
 doip_respond_text(doip_response *response, const char *json)
 {
@@ -279,6 +317,8 @@ doip_respond_text(doip_response *response, const char *json)
 
     if (over(response))
         return DOIP_FAILED;
+    if (doip_json_is_compact(json, strlen(json)))
+        return respond_plain(response, json);
     value = doip_json_parse(json, strlen(json), reason, sizeof reason);
     if (value == NULL)
         return doip_fail(response, DOIP_STATUS_ERROR,

@@ -96,6 +96,24 @@ text_plain(const char *text, size_t length)
     return run;
 }
 
+size_t
+text_run(const char *text, size_t length, bool *valid)
+{
+    size_t run = 0;
+
+    for (;;) {
+        run += text_plain(text + run, length - run);
+        if (run == length || (unsigned char)text[run] < 0x80)
+            return run;
+        size_t size = text_character(text + run, length - run);
+        if (size == 0) {
+            *valid = false;
+            return run;
+        }
+        run += size;
+    }
+}
+
 void
 text_make_valid(char *text)
 {

@@ -472,6 +472,81 @@ START_TEST(is_never_wrong_without_memory)
 }
 END_TEST
 
+/* ------------------------------------------------------------------ compact text */
+
+/* Nothing that is refused passes for plain, but for what only a parser can see. */
+START_TEST(refused_is_not_plain)
+{
+    bool twice =
+        strstr(refused[_i].reason, "duplicate") != NULL && strchr(refused[_i].text, ' ') == NULL;
+
+    ck_assert_int_eq(doip_json_is_compact(refused[_i].text, refused[_i].length), twice);
+}
+END_TEST
+
+/* What is written, and what may be the same but is left to the parser. */
+static const struct {
+    const char *text;
+    bool plain;
+} plains[] = {
+    {"{\"z\":[1,-2.5e-10,true,false,null,\"\"],\"a\":{\"y\":{},\"b\":[[]]}}", true},
+    {"\"\\\"\\\\\\b\\f\\n\\r\\t\\u0001\\u001F\x7f\"", true},
+    {"\"\xc3\xa9 and more text \xf0\x9f\x98\x80\xe2\x82\xac than eight bytes\"", true},
+    {"{\"a\\n\":1}", true},
+    {"100000000000000000", true},
+    {"1000000000000000000", false},
+    {"1e99", true},
+    {"1e308", false},
+    {"\"\\u00e9\"", false},
+    {"\"\\u001f\"", false},
+    {"\"\\u0020\"", false},
+    {"\"\\u0000\"", false},
+    {"\"\\u00", false},
+    {"\"\\", false},
+    {"\"\\x\"", false},
+    {"\"", false},
+    {"[1, 2]", false},
+    {"{\"a\" :1}", false},
+    {"{\"a\":1,}", false},
+    {"{\"a\":1", false},
+    {"{\"a\"}", false},
+    {"{\"a\":}", false},
+    {"{1:1}", false},
+    {"[1}", false},
+    {"[", false},
+    {"-", false},
+    {"-01", false},
+    {"1e", false},
+    {"1e+", false},
+    {"1.e1", false},
+    {"nul", false},
+    {"truely", false},
+    {"1\n", false},
+    {" 1", false},
+};
+
+START_TEST(knows_what_is_plain)
+{
+    size_t length = strlen(plains[_i].text);
+
+    ck_assert_int_eq(doip_json_is_compact(plains[_i].text, length), plains[_i].plain);
+    /* No part of an object, an array or a string is one. */
+    for (size_t part = 0; strchr("{[\"", *plains[_i].text) != NULL && part < length; part++)
+        ck_assert(!doip_json_is_compact(plains[_i].text, part));
+}
+END_TEST
+
+START_TEST(plain_is_bounded_in_depth)
+{
+    char *deepest = nested(DOIP_JSON_DEPTH_MOST), *deeper = nested(DOIP_JSON_DEPTH_MOST + 1);
+
+    ck_assert(doip_json_is_compact(deepest, strlen(deepest)));
+    ck_assert(!doip_json_is_compact(deeper, strlen(deeper)));
+    free(deepest);
+    free(deeper);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -483,6 +558,9 @@ suite(void)
     tcase_add_loop_test(parse, test_depth, 0, (int)(sizeof depths / sizeof *depths));
     tcase_add_loop_test(parse, keeps, 0, COUNT(kept));
     tcase_add_test(parse, bounds_depth);
+    tcase_add_loop_test(parse, refused_is_not_plain, 0, COUNT(refused));
+    tcase_add_loop_test(parse, knows_what_is_plain, 0, COUNT(plains));
+    tcase_add_test(parse, plain_is_bounded_in_depth);
     tcase_add_test(parse, fits_the_reason);
     tcase_add_loop_test(parse, makes_valid, 0, COUNT(texts));
     tcase_add_test(parse, makes_printable);

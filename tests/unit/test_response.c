@@ -70,6 +70,23 @@ text_only(doip_request *request, doip_response *response)
 }
 
 static doip_result
+plain_text_only(doip_request *request, doip_response *response)
+{
+    (void)request;
+    return doip_respond_text(response, "{\"b\":0.10,\"a\":[]}");
+}
+
+static doip_result
+plain_texts(doip_request *request, doip_response *response)
+{
+    (void)request;
+    doip_respond_text(response, "1");
+    doip_respond_text(response, "2");
+    doip_respond_json(response, json_integer(3));
+    return doip_respond_text(response, "\"4\"");
+}
+
+static doip_result
 bytes_only(doip_request *request, doip_response *response)
 {
     (void)request;
@@ -281,6 +298,8 @@ static const struct {
      "\"output\":\"x\"}\n#\n#\n"},
     {two_json, OK ",\"attributes\":{\"n\":true}}\n#\n1\n#\n[1,2.5]\n#\n#\n"},
     {json_then_bytes, OK "}\n#\n{\"id\":\"e\"}\n#\n@\n5\na\n#\nb\n#\n#\n"},
+    {plain_text_only, OK ",\"output\":{\"b\":0.10,\"a\":[]}}\n#\n#\n"},
+    {plain_texts, OK "}\n#\n1\n#\n2\n#\n3\n#\n\"4\"\n#\n#\n"},
     {text_only, OK ",\"output\":{\"b\":0.1,\"a\":\"\xc3\xa9\"}}\n#\n#\n"},
     {bytes_only, OK ",\"attributes\":{\"filename\":\"f\"}}\n#\n@\n3\nabc\n#\n#\n"},
     {bytes_none, OK "}\n#\n@\n#\n#\n"},
