@@ -18,29 +18,13 @@ column_text(sqlite3_stmt *statement, int column)
     return (const char *)sqlite3_column_text(statement, column);
 }
 
-/* Puts a text column into `object` under `key`, unless it is NULL. */
-static bool
-column_string(sqlite3_stmt *statement, int column, json_t *object, const char *key)
+/* NULL where it does not parse (latched). */
+static json_t *
+catalog_parse(struct connection *connection, const char *text, size_t length)
 {
-    const char *text = column_text(statement, column);
-
-    return text == NULL ||
-           json_object_set_new(
-               object, key,
-               json_stringn_nocheck(text, (size_t)sqlite3_column_bytes(statement, column))) == 0;
-}
-
-json_t *
-catalog_json(struct connection *connection, sqlite3_stmt *statement, int column)
-{
-    const char *text = column_text(statement, column);
     char reason[128], message[256];
-    json_t *value;
+    json_t *value = doip_json_parse(text, length, reason, sizeof(reason));
 
-    if (text == NULL)
-        return NULL;
-    value = doip_json_parse(text, (size_t)sqlite3_column_bytes(statement, column), reason,
-                            sizeof(reason));
     if (value == NULL) {
         snprintf(message, sizeof(message), "attributes of an object are damaged: %s", reason);
         connection_fail(connection, errno == ENOMEM ? "memory is short" : message);
@@ -48,23 +32,14 @@ catalog_json(struct connection *connection, sqlite3_stmt *statement, int column)
     return value;
 }
 
-/* Puts a column of JSON text into `object` as its attributes, with one more that the store keeps
- * (`value` is taken over; NULL: none). */
-static bool
-column_attributes(struct connection *connection, sqlite3_stmt *statement, int column,
-                  json_t *object, const char *key, json_t *value)
+json_t *
+catalog_json(struct connection *connection, sqlite3_stmt *statement, int column)
 {
-    json_t *attributes = catalog_json(connection, statement, column);
+    const char *text = column_text(statement, column);
 
-    if (attributes == NULL && value == NULL)
-        return !connection->failed;
-    if (attributes == NULL)
-        attributes = json_object();
-    if (value != NULL && json_object_set_new(attributes, key, value) != 0) {
-        json_decref(attributes);
-        return false;
-    }
-    return json_object_set_new(object, "attributes", attributes) == 0;
+    return text == NULL
+               ? NULL
+               : catalog_parse(connection, text, (size_t)sqlite3_column_bytes(statement, column));
 }
 
 void
@@ -77,8 +52,6 @@ catalog_sha256(sqlite3_stmt *statement, int column, struct blob *blob)
 }
 
 /* ------------------------------------------------------------------ reading */
-
-enum { ELEMENT_ID, ELEMENT_TYPE, ELEMENT_ATTRIBUTES, ELEMENT_LENGTH, ELEMENT_SHA256, ELEMENT_BLOB };
 
 int64_t
 catalog_find(struct connection *connection, const char *id, int64_t *version)
@@ -94,122 +67,68 @@ catalog_find(struct connection *connection, const char *id, int64_t *version)
     return number;
 }
 
-/* Gives what a serialization that could not be finished leaves: NULL, and a reason. */
+sqlite3_stmt *
+catalog_row(struct connection *connection, const char *id)
+{
+    sqlite3_stmt *row = connection_query(connection, SQL_OBJECT_NAMED, "s", id);
+
+    return connection_step(connection, row) == 1 ? row : NULL;
+}
+
+struct acl_object
+catalog_acl(struct connection *connection, sqlite3_stmt *row, json_t **attributes)
+{
+    const char *text = column_text(row, CATALOG_ATTRIBUTES);
+
+    *attributes = NULL;
+    if (text != NULL && strstr(text, "\"" ACL_ATTRIBUTE "\"") != NULL)
+        *attributes = catalog_json(connection, row, CATALOG_ATTRIBUTES);
+    return (struct acl_object){.type = column_text(row, CATALOG_TYPE),
+                               .creator = column_text(row, CATALOG_CREATED_BY),
+                               .acl = json_object_get(*attributes, ACL_ATTRIBUTE)};
+}
+
+/* A tree of the text, which is taken over. */
 static json_t *
-serialization(struct connection *connection, json_t *value, bool good)
+catalog_tree(struct connection *connection, char *text)
 {
-    if (good && value != NULL)
-        return value;
-    connection_fail(connection, "memory is short");
-    json_decref(value);
-    return NULL;
+    json_t *value = text == NULL ? NULL : catalog_parse(connection, text, strlen(text));
+
+    free(text);
+    return value;
 }
 
 static json_t *
-element_json(struct connection *connection, sqlite3_stmt *statement)
+catalog_numbered(struct connection *connection, int64_t number, bool elements)
 {
-    json_t *element = json_object(), *digest = NULL;
-    bool good = element != NULL && column_string(statement, ELEMENT_ID, element, "id") &&
-                column_string(statement, ELEMENT_TYPE, element, "type");
+    sqlite3_stmt *row = connection_query(connection, SQL_OBJECT, "i", number);
+    json_t *object;
 
-    if (good && sqlite3_column_type(statement, ELEMENT_LENGTH) != SQLITE_NULL) {
-        struct blob blob;
-
-        catalog_sha256(statement, ELEMENT_SHA256, &blob);
-        digest = json_string(blob.name);
-        good =
-            digest != NULL &&
-            json_object_set_new(element, "length",
-                                json_integer(sqlite3_column_int64(statement, ELEMENT_LENGTH))) == 0;
-    }
-    if (good)
-        good = column_attributes(connection, statement, ELEMENT_ATTRIBUTES, element, CATALOG_DIGEST,
-                                 digest);
-    else
-        json_decref(digest);
-    return serialization(connection, element, good);
-}
-
-static bool
-object_elements(struct connection *connection, int64_t number, json_t *object)
-{
-    sqlite3_stmt *statement = connection_query(connection, SQL_ELEMENTS, "i", number);
-    json_t *elements = json_array();
-    int row;
-
-    while ((row = connection_step(connection, statement)) == 1) {
-        if (json_array_append_new(elements, element_json(connection, statement)) != 0)
-            connection_fail(connection, "memory is short");
-    }
-    if (row == 0 && json_array_size(elements) > 0)
-        return json_object_set_new(object, "elements", elements) == 0;
-    json_decref(elements);
-    return row == 0;
-}
-
-/* What the store itself knows of the object; NULL: memory is short. */
-static json_t *
-object_metadata(sqlite3_stmt *statement)
-{
-    json_t *metadata = json_object();
-
-    if (json_object_set_new(metadata, "createdOn",
-                            json_integer(sqlite3_column_int64(statement, CATALOG_CREATED_ON))) ==
-            0 &&
-        column_string(statement, CATALOG_CREATED_BY, metadata, "createdBy") &&
-        json_object_set_new(metadata, "modifiedOn",
-                            json_integer(sqlite3_column_int64(statement, CATALOG_MODIFIED_ON))) ==
-            0 &&
-        column_string(statement, CATALOG_MODIFIED_BY, metadata, "modifiedBy") &&
-        json_object_set_new(metadata, "version",
-                            json_integer(sqlite3_column_int64(statement, CATALOG_VERSION))) == 0)
-        return metadata;
-    json_decref(metadata);
-    return NULL;
-}
-
-static bool
-object_attributes(struct connection *connection, sqlite3_stmt *statement, json_t *object)
-{
-    json_t *metadata = object_metadata(statement);
-
-    return metadata != NULL && column_attributes(connection, statement, CATALOG_ATTRIBUTES, object,
-                                                 CATALOG_METADATA, metadata);
+    if (connection_step(connection, row) != 1)
+        return NULL;
+    object = catalog_tree(connection, catalog_text(connection, row, elements));
+    sqlite3_reset(row);
+    return object;
 }
 
 json_t *
 catalog_head(struct connection *connection, int64_t number)
 {
-    sqlite3_stmt *statement = connection_query(connection, SQL_OBJECT, "i", number);
-    json_t *object;
-    bool good;
-
-    if (connection_step(connection, statement) != 1)
-        return NULL;
-    object = json_object();
-    good = object != NULL && column_string(statement, CATALOG_ID, object, "id") &&
-           column_string(statement, CATALOG_TYPE, object, "type") &&
-           object_attributes(connection, statement, object);
-    sqlite3_reset(statement);
-    return serialization(connection, object, good);
+    return catalog_numbered(connection, number, false);
 }
 
 json_t *
 catalog_object(struct connection *connection, int64_t number)
 {
-    json_t *object = catalog_head(connection, number);
-
-    return object == NULL
-               ? NULL
-               : serialization(connection, object, object_elements(connection, number, object));
+    return catalog_numbered(connection, number, true);
 }
 
 static void
 element_blob(sqlite3_stmt *statement, struct blob *blob)
 {
-    catalog_sha256(statement, ELEMENT_SHA256, blob);
-    blob->length = (uint64_t)sqlite3_column_int64(statement, ELEMENT_LENGTH);
-    blob->number = sqlite3_column_int64(statement, ELEMENT_BLOB);
+    catalog_sha256(statement, CATALOG_ELEMENT_SHA256, blob);
+    blob->length = (uint64_t)sqlite3_column_int64(statement, CATALOG_ELEMENT_LENGTH);
+    blob->number = sqlite3_column_int64(statement, CATALOG_ELEMENT_BLOB);
 }
 
 json_t *
@@ -221,8 +140,8 @@ catalog_element(struct connection *connection, int64_t number, const char *id, b
 
     if (connection_step(connection, statement) != 1)
         return NULL;
-    element = element_json(connection, statement);
-    *data = sqlite3_column_type(statement, ELEMENT_SHA256) != SQLITE_NULL;
+    element = catalog_tree(connection, catalog_element_text(connection, statement));
+    *data = sqlite3_column_type(statement, CATALOG_ELEMENT_SHA256) != SQLITE_NULL;
     element_blob(statement, blob);
     sqlite3_reset(statement);
     return element;
@@ -231,9 +150,9 @@ catalog_element(struct connection *connection, int64_t number, const char *id, b
 static bool
 data_named(sqlite3_stmt *statement, struct catalog_data *data)
 {
-    const char *type = column_text(statement, ELEMENT_TYPE);
+    const char *type = column_text(statement, CATALOG_ELEMENT_TYPE);
 
-    data->id = strdup(column_text(statement, ELEMENT_ID));
+    data->id = strdup(column_text(statement, CATALOG_ELEMENT_ID));
     data->type = type == NULL ? NULL : strdup(type);
     if (data->id != NULL && (type == NULL || data->type != NULL))
         return true;
@@ -253,7 +172,7 @@ catalog_data(struct connection *connection, int64_t number, struct catalog_data 
     while (connection_step(connection, statement) == 1) {
         struct catalog_data *grown;
 
-        if (sqlite3_column_type(statement, ELEMENT_SHA256) == SQLITE_NULL)
+        if (sqlite3_column_type(statement, CATALOG_ELEMENT_SHA256) == SQLITE_NULL)
             continue;
         grown = realloc(*list, (*count + 1) * sizeof(**list));
         if (grown != NULL)
@@ -300,8 +219,8 @@ catalog_length(struct connection *connection, int64_t number,
     uint64_t length = 0;
 
     while (connection_step(connection, statement) == 1) {
-        if (!besides(column_text(statement, ELEMENT_ID), closure))
-            length += (uint64_t)sqlite3_column_int64(statement, ELEMENT_LENGTH);
+        if (!besides(column_text(statement, CATALOG_ELEMENT_ID), closure))
+            length += (uint64_t)sqlite3_column_int64(statement, CATALOG_ELEMENT_LENGTH);
     }
     return length;
 }

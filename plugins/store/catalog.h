@@ -27,6 +27,16 @@ enum {
     CATALOG_MODIFIED_BY
 };
 
+/* The columns of SQL_ELEMENT_COLUMNS. */
+enum {
+    CATALOG_ELEMENT_ID,
+    CATALOG_ELEMENT_TYPE,
+    CATALOG_ELEMENT_ATTRIBUTES,
+    CATALOG_ELEMENT_LENGTH,
+    CATALOG_ELEMENT_SHA256,
+    CATALOG_ELEMENT_BLOB
+};
+
 /* A column of JSON text; NULL where it is NULL, or does not parse (latched). */
 json_t *catalog_json(struct connection *connection, sqlite3_stmt *statement, int column);
 /* Sets the SHA-256 and the name of *blob from a column, all else to zero. */
@@ -35,7 +45,19 @@ void catalog_sha256(sqlite3_stmt *statement, int column, struct blob *blob);
 /* The number of the object and its version; 0 where there is none (or the connection failed). */
 int64_t catalog_find(struct connection *connection, const char *id, int64_t *version);
 
-/* Its default serialization, a new reference; NULL where there is none (or failed). */
+/* The object's row (the columns above), until it is reset or the transaction ends; NULL where there
+ * is none (or failed). */
+sqlite3_stmt *catalog_row(struct connection *connection, const char *id);
+/* What decides about who may, borrowed from the row and from *attributes, which is the caller's. */
+struct acl_object catalog_acl(struct connection *connection, sqlite3_stmt *row,
+                              json_t **attributes);
+/* The default serialization of the object in a row, with its elements or without, or of the element
+ * in one: JSON text, the caller's; NULL: failed. It is not looked at whether what is kept as text is
+ * whole: who reads or sends it must. */
+char *catalog_text(struct connection *connection, sqlite3_stmt *row, bool elements);
+char *catalog_element_text(struct connection *connection, sqlite3_stmt *row);
+
+/* The same as a tree, a new reference; NULL where there is none (or failed). */
 json_t *catalog_object(struct connection *connection, int64_t number);
 /* The same without its elements. */
 json_t *catalog_head(struct connection *connection, int64_t number);

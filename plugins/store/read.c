@@ -136,18 +136,33 @@ retrieve_element(doip_request *request, doip_response *response, const char *id)
 
 /* ------------------------------------------------------------------ the object */
 
+/* What was kept as JSON is none any more. */
+static doip_result
+object_damaged(doip_request *request, doip_response *response)
+{
+    struct failure failure;
+
+    failure_set(&failure, "attributes of the object '%.200s' are damaged in the catalog",
+                doip_request_target(request));
+    return store_fail(request, response, REPOSITORY_FAILED, &failure);
+}
+
 static doip_result
 retrieve_object(doip_request *request, doip_response *response)
 {
     const struct store *store = doip_state(request);
     const struct acl_client client = store_client(request);
     struct failure failure;
-    json_t *object;
-    int status = repository_object(store->repository, &client, doip_request_target(request),
-                                   &object, &failure);
+    doip_result result;
+    char *text;
+    int status =
+        repository_text(store->repository, &client, doip_request_target(request), &text, &failure);
 
-    return status == REPOSITORY_OK ? doip_respond_json(response, object)
-                                   : store_fail(request, response, status, &failure);
+    if (status != REPOSITORY_OK)
+        return store_fail(request, response, status, &failure);
+    result = doip_respond_text(response, text);
+    free(text);
+    return result == DOIP_OK ? DOIP_OK : object_damaged(request, response);
 }
 
 static doip_result

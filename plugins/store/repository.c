@@ -5,6 +5,7 @@
  */
 #include "repository_impl.h"
 
+#include <doip/json.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -108,10 +109,8 @@ repository_rules(struct repository *repository, const struct acl_rules *rules)
 }
 
 static int
-deny(const struct acl_client *client, enum acl_right right, const json_t *object,
-     struct failure *failure)
+deny(const struct acl_client *client, enum acl_right right, const char *id, struct failure *failure)
 {
-    const char *id = json_string_value(json_object_get(object, "id"));
     const char *what = right == ACL_READ ? "read" : "change";
 
     if (client->id == NULL)
@@ -129,46 +128,51 @@ repository_allow(const struct repository *repository, const struct acl_client *c
 
     if (client == NULL || object == NULL || acl_may(&repository->rules, &about, client, right))
         return REPOSITORY_OK;
-    return deny(client, right, object, failure);
+    return deny(client, right, json_string_value(json_object_get(object, "id")), failure);
 }
 
 int
-repository_allow_number(const struct repository *repository, const struct acl_client *client,
-                        enum acl_right right, struct connection *connection, int64_t number,
-                        struct failure *failure)
+repository_allow_row(const struct repository *repository, const struct acl_client *client,
+                     enum acl_right right, struct connection *connection, sqlite3_stmt *row,
+                     struct failure *failure)
 {
-    json_t *head;
+    struct acl_object about;
+    json_t *attributes;
     int status;
 
     if (client == NULL)
         return REPOSITORY_OK;
-    head = catalog_head(connection, number);
+    about = catalog_acl(connection, row, &attributes);
     status = connection_status(connection, failure);
-    if (status == REPOSITORY_OK)
-        status = repository_allow(repository, client, right, head, failure);
-    json_decref(head);
+    if (status == REPOSITORY_OK && !acl_may(&repository->rules, &about, client, right))
+        status = deny(client, right, (const char *)sqlite3_column_text(row, CATALOG_ID), failure);
+    json_decref(attributes);
     return status;
 }
 
 /* ------------------------------------------------------------------ reading */
 
-/* A reader that has found the object: OK with *connection to be released; UNKNOWN or FAILED
- * without. */
+/* A reader at the row of an object that the client may do that with: OK with *connection to be
+ * released; all else without. */
 static int
-repository_find(struct repository *repository, const char *id, struct connection **connection,
-                int64_t *number, int64_t *version, struct failure *failure)
+repository_row(struct repository *repository, const struct acl_client *client, enum acl_right right,
+               const char *id, struct connection **connection, sqlite3_stmt **row,
+               struct failure *failure)
 {
     int status;
 
     *connection = database_reader(repository->database, failure);
     if (*connection == NULL)
         return REPOSITORY_FAILED;
-    *number = catalog_find(*connection, id, version);
-    if (*number != 0)
-        return REPOSITORY_OK;
+    *row = catalog_row(*connection, id);
     status = connection_status(*connection, failure);
-    database_release(connection);
-    return status == REPOSITORY_OK ? REPOSITORY_UNKNOWN : status;
+    if (status == REPOSITORY_OK && *row == NULL)
+        status = REPOSITORY_UNKNOWN;
+    if (status == REPOSITORY_OK)
+        status = repository_allow_row(repository, client, right, *connection, *row, failure);
+    if (status != REPOSITORY_OK)
+        database_release(connection);
+    return status;
 }
 
 int
@@ -176,36 +180,46 @@ repository_check(struct repository *repository, const struct acl_client *client,
                  enum acl_right right, const char *id, int64_t version, struct failure *failure)
 {
     struct connection *connection;
-    int64_t number, is;
-    int status = repository_find(repository, id, &connection, &number, &is, failure);
+    sqlite3_stmt *row;
+    int64_t is;
+    int status = repository_row(repository, client, right, id, &connection, &row, failure);
 
     if (status != REPOSITORY_OK)
         return status;
-    status = repository_allow_number(repository, client, right, connection, number, failure);
+    is = sqlite3_column_int64(row, CATALOG_VERSION);
     database_release(&connection);
-    return status == REPOSITORY_OK ? repository_expect(id, is, version, failure) : status;
+    return repository_expect(id, is, version, failure);
+}
+
+int
+repository_text(struct repository *repository, const struct acl_client *client, const char *id,
+                char **text, struct failure *failure)
+{
+    struct connection *connection;
+    sqlite3_stmt *row;
+    int status = repository_row(repository, client, ACL_READ, id, &connection, &row, failure);
+
+    if (status != REPOSITORY_OK)
+        return status;
+    *text = catalog_text(connection, row, true);
+    status = connection_status(connection, failure);
+    database_release(&connection);
+    return status;
 }
 
 int
 repository_object(struct repository *repository, const struct acl_client *client, const char *id,
                   json_t **object, struct failure *failure)
 {
-    struct connection *connection;
-    int64_t number, version;
-    int status = repository_find(repository, id, &connection, &number, &version, failure);
+    char reason[128], *text;
+    int status = repository_text(repository, client, id, &text, failure);
 
+    *object = NULL;
     if (status != REPOSITORY_OK)
         return status;
-    *object = catalog_object(connection, number);
-    status = connection_status(connection, failure);
-    database_release(&connection);
-    if (status == REPOSITORY_OK)
-        status = repository_allow(repository, client, ACL_READ, *object, failure);
-    if (status != REPOSITORY_OK) {
-        json_decref(*object);
-        *object = NULL;
-    }
-    return status;
+    *object = doip_json_parse(text, strlen(text), reason, sizeof(reason));
+    free(text);
+    return *object != NULL ? REPOSITORY_OK : failure_set(failure, "%s", reason);
 }
 
 void
@@ -224,17 +238,13 @@ element_look(struct repository *repository, const struct acl_client *client, con
              struct repository_bytes *bytes, struct failure *failure)
 {
     struct connection *connection;
-    int64_t number, version;
-    int status = repository_find(repository, id, &connection, &number, &version, failure);
+    sqlite3_stmt *row;
+    int status = repository_row(repository, client, ACL_READ, id, &connection, &row, failure);
 
     if (status != REPOSITORY_OK)
         return status;
-    status = repository_allow_number(repository, client, ACL_READ, connection, number, failure);
-    if (status != REPOSITORY_OK) {
-        database_release(&connection);
-        return status;
-    }
-    *element = catalog_element(connection, number, element_id, data, blob);
+    *element = catalog_element(connection, sqlite3_column_int64(row, CATALOG_NUMBER), element_id,
+                               data, blob);
     if (*element != NULL && *data)
         bytes->data = catalog_small(connection, blob);
     status = connection_status(connection, failure);
@@ -292,14 +302,17 @@ static int
 deletion_work(struct connection *connection, void *closure, struct failure *failure)
 {
     const struct deletion *deletion = closure;
-    int64_t version, number = catalog_find(connection, deletion->id, &version);
+    sqlite3_stmt *row = catalog_row(connection, deletion->id);
+    int64_t number, version;
     int status = connection_status(connection, failure);
 
-    if (status == REPOSITORY_OK && number == 0)
-        status = REPOSITORY_UNKNOWN;
-    if (status == REPOSITORY_OK)
-        status = repository_allow_number(deletion->repository, deletion->client, ACL_WRITE,
-                                         connection, number, failure);
+    if (status != REPOSITORY_OK || row == NULL)
+        return status == REPOSITORY_OK ? REPOSITORY_UNKNOWN : status;
+    status = repository_allow_row(deletion->repository, deletion->client, ACL_WRITE, connection,
+                                  row, failure);
+    number = sqlite3_column_int64(row, CATALOG_NUMBER);
+    version = sqlite3_column_int64(row, CATALOG_VERSION);
+    sqlite3_reset(row);
     if (status == REPOSITORY_OK)
         status = repository_expect(deletion->id, version, deletion->version, failure);
     if (status != REPOSITORY_OK)

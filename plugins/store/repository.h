@@ -119,7 +119,11 @@ int repository_delete(struct repository *repository, const struct acl_client *cl
 int repository_check(struct repository *repository, const struct acl_client *client,
                      enum acl_right right, const char *id, int64_t version,
                      struct failure *failure);
-/* Its default serialization, the caller's. OK, UNKNOWN, DENIED or FAILED, as all that follow. */
+/* Its default serialization as JSON text, the caller's, as it was kept: where that is damaged, it is
+ * no JSON. OK, UNKNOWN, DENIED or FAILED, as all that follow. */
+int repository_text(struct repository *repository, const struct acl_client *client, const char *id,
+                    char **text, struct failure *failure);
+/* The same as a tree. */
 int repository_object(struct repository *repository, const struct acl_client *client,
                       const char *id, json_t **object, struct failure *failure);
 

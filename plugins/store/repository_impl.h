@@ -39,13 +39,12 @@ int repository_missing(const struct blob *blob, int error, struct failure *failu
 int repository_expect(const char *id, int64_t version, int64_t wanted, struct failure *failure);
 
 /* OK, or DENIED: whether the client may do that with the object, which is given by its default
- * serialization (its elements are not looked at) or by its number. NULL: there is none, which is
- * OK. */
+ * serialization (its elements are not looked at; NULL: there is none, which is OK) or by its row. */
 int repository_allow(const struct repository *repository, const struct acl_client *client,
                      enum acl_right right, const json_t *object, struct failure *failure);
-int repository_allow_number(const struct repository *repository, const struct acl_client *client,
-                            enum acl_right right, struct connection *connection, int64_t number,
-                            struct failure *failure);
+int repository_allow_row(const struct repository *repository, const struct acl_client *client,
+                         enum acl_right right, struct connection *connection, sqlite3_stmt *row,
+                         struct failure *failure);
 
 /* Has the janitor remove the bytes that nothing points to any more. Failures only leave them for the
  * next time. */

@@ -315,6 +315,7 @@ enum { SQL_SCHEMA_VERSION = SQL_SCHEMA_STEPS(SQL_SCHEMA_ONE) };
     X(APPLICATION_ID, "PRAGMA application_id")                                                 \
     X(FIND, "SELECT number, version FROM object WHERE id = ?")                                 \
     X(OBJECT, SQL_OBJECT_COLUMNS " WHERE number = ?")                                          \
+    X(OBJECT_NAMED, SQL_OBJECT_COLUMNS " WHERE id = ?")                                        \
     X(OBJECTS_AFTER, SQL_OBJECT_COLUMNS " WHERE number > ? ORDER BY number")                   \
     X(ELEMENTS, SQL_ELEMENT_COLUMNS " ORDER BY e.ordinal")                                     \
     X(ELEMENT, SQL_ELEMENT_COLUMNS " AND e.id = ?")                                            \

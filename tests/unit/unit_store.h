@@ -98,6 +98,19 @@ scratch_sql(const char *sql)
     return scratch_sql_of("catalog.db", sql);
 }
 
+/* Statements run on the catalog. */
+static inline void
+scratch_execute(const char *sql)
+{
+    sqlite3 *handle;
+
+    ck_assert_int_eq(sqlite3_open(scratch_path("catalog.db"), &handle), SQLITE_OK);
+    sqlite3_busy_timeout(handle, 10000);
+    ck_assert_msg(sqlite3_exec(handle, sql, NULL, NULL, NULL) == SQLITE_OK, "%s",
+                  sqlite3_errmsg(handle));
+    sqlite3_close(handle);
+}
+
 /* The index, which has been asked or settled, has what the catalog has, and no words or values of
  * anything else. */
 static inline void
