@@ -443,31 +443,34 @@ refuse_one(size_t size)
     return asked++ == refused_at ? NULL : malloc(size);
 }
 
-/* Jansson itself would give another value then, or run past the end of its buffer. */
+/* Jansson itself would give another value then, or run past the end of its buffer. (What json_plain.c
+ * can't have, Jansson may.) */
 START_TEST(is_never_wrong_without_memory)
 {
-    static const char text[] = "{\"fifteen chars..\":[\"a string of more than thirty-two bytes\",12345678901234567,"
-                               "0.12345678901234567,{\"k\":\"0123456789012345678901234567890\"}]}";
+    static const char text[] =
+        "{\"fifteen chars..\":[\"a string of more than thirty-two bytes\",12345678901234567,"
+        "0.12345678901234567,{\"k\":\"0123456789012345678901234567890\"}]}";
     char reason[64];
-    json_t *whole, *value = NULL;
+    json_t *whole, *value;
+    int refusals = 0;
 
     json_set_alloc_funcs(refuse_one, free);
     refused_at = -1;
     whole = doip_json_parse(text, strlen(text), reason, sizeof reason);
     ck_assert_ptr_nonnull(whole);
-    for (refused_at = 0; value == NULL; refused_at++) {
+    for (refused_at = 0, asked = 1; asked > refused_at; refused_at++) {
         asked = 0;
         errno = 0;
         value = doip_json_parse(text, strlen(text), reason, sizeof reason);
-        if (asked > refused_at) {
-            ck_assert_msg(value == NULL, "allocation %d", refused_at);
+        ck_assert_msg(value == NULL || json_equal(value, whole), "allocation %d", refused_at);
+        if (value == NULL) {
             ck_assert_int_eq(errno, ENOMEM);
             ck_assert_str_eq(reason, "memory is short");
+            refusals++;
         }
+        json_decref(value);
     }
-    ck_assert_int_ge(refused_at, 20);
-    ck_assert(json_equal(value, whole));
-    json_decref(value);
+    ck_assert_int_ge(refusals, 20);
     json_decref(whole);
 }
 END_TEST
