@@ -477,8 +477,8 @@ END_TEST
 
 /* ------------------------------------------------------------------ compact text */
 
-/* Nothing that is refused passes for plain, but for what only a parser can see. */
-START_TEST(refused_is_not_plain)
+/* Nothing that is refused passes for compact, but for what only a parser can see. */
+START_TEST(refused_is_not_compact)
 {
     bool twice =
         strstr(refused[_i].reason, "duplicate") != NULL && strchr(refused[_i].text, ' ') == NULL;
@@ -490,8 +490,8 @@ END_TEST
 /* What is written, and what may be the same but is left to the parser. */
 static const struct {
     const char *text;
-    bool plain;
-} plains[] = {
+    bool compact;
+} compacts[] = {
     {"{\"z\":[1,-2.5e-10,true,false,null,\"\"],\"a\":{\"y\":{},\"b\":[[]]}}", true},
     {"\"\\\"\\\\\\b\\f\\n\\r\\t\\u0001\\u001F\x7f\"", true},
     {"\"\xc3\xa9 and more text \xf0\x9f\x98\x80\xe2\x82\xac than eight bytes\"", true},
@@ -528,18 +528,18 @@ static const struct {
     {" 1", false},
 };
 
-START_TEST(knows_what_is_plain)
+START_TEST(knows_what_is_compact)
 {
-    size_t length = strlen(plains[_i].text);
+    size_t length = strlen(compacts[_i].text);
 
-    ck_assert_int_eq(doip_json_is_compact(plains[_i].text, length), plains[_i].plain);
+    ck_assert_int_eq(doip_json_is_compact(compacts[_i].text, length), compacts[_i].compact);
     /* No part of an object, an array or a string is one. */
-    for (size_t part = 0; strchr("{[\"", *plains[_i].text) != NULL && part < length; part++)
-        ck_assert(!doip_json_is_compact(plains[_i].text, part));
+    for (size_t part = 0; strchr("{[\"", *compacts[_i].text) != NULL && part < length; part++)
+        ck_assert(!doip_json_is_compact(compacts[_i].text, part));
 }
 END_TEST
 
-START_TEST(plain_is_bounded_in_depth)
+START_TEST(compact_is_bounded_in_depth)
 {
     char *deepest = nested(DOIP_JSON_DEPTH_MOST), *deeper = nested(DOIP_JSON_DEPTH_MOST + 1);
 
@@ -561,9 +561,9 @@ suite(void)
     tcase_add_loop_test(parse, test_depth, 0, (int)(sizeof depths / sizeof *depths));
     tcase_add_loop_test(parse, keeps, 0, COUNT(kept));
     tcase_add_test(parse, bounds_depth);
-    tcase_add_loop_test(parse, refused_is_not_plain, 0, COUNT(refused));
-    tcase_add_loop_test(parse, knows_what_is_plain, 0, COUNT(plains));
-    tcase_add_test(parse, plain_is_bounded_in_depth);
+    tcase_add_loop_test(parse, refused_is_not_compact, 0, COUNT(refused));
+    tcase_add_loop_test(parse, knows_what_is_compact, 0, COUNT(compacts));
+    tcase_add_test(parse, compact_is_bounded_in_depth);
     tcase_add_test(parse, fits_the_reason);
     tcase_add_loop_test(parse, makes_valid, 0, COUNT(texts));
     tcase_add_test(parse, makes_printable);
