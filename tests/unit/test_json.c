@@ -449,7 +449,8 @@ START_TEST(is_never_wrong_without_memory)
 {
     static const char text[] =
         "{\"fifteen chars..\":[\"a string of more than thirty-two bytes\",12345678901234567,"
-        "0.12345678901234567,{\"k\":\"0123456789012345678901234567890\"}]}";
+        "0.12345678901234567,{\"k\":\"0123456789012345678901234567890\",\"another\":[1.5,\"one\"]}]"
+        "}";
     char reason[64];
     json_t *whole, *value;
     int refusals = 0;
@@ -458,7 +459,7 @@ START_TEST(is_never_wrong_without_memory)
     refused_at = -1;
     whole = doip_json_parse(text, strlen(text), reason, sizeof reason);
     ck_assert_ptr_nonnull(whole);
-    for (refused_at = 0, asked = 1; asked > refused_at; refused_at++) {
+    for (refused_at = 0, asked = 0; asked >= refused_at; refused_at++) { /* until none is refused */
         asked = 0;
         errno = 0;
         value = doip_json_parse(text, strlen(text), reason, sizeof reason);
