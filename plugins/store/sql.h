@@ -286,7 +286,7 @@ enum { SQL_SCHEMA_VERSION = SQL_SCHEMA_STEPS(SQL_SCHEMA_ONE) };
 #define SQL_CONNECTION "PRAGMA synchronous = FULL;"
 #define SQL_CONNECTION_WRITER \
     SQL_CONNECTION "PRAGMA cache_size = -8192; PRAGMA journal_size_limit = 67108864;"
-#define SQL_CONNECTION_READER SQL_CONNECTION "PRAGMA cache_size = -4096; PRAGMA query_only = ON;"
+#define SQL_CONNECTION_READER SQL_CONNECTION "PRAGMA cache_size = -16384; PRAGMA query_only = ON;"
 
 #define SQL_OBJECT_COLUMNS                                                  \
     "SELECT number, id, type, attributes, version, created_on, created_by," \
