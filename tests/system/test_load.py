@@ -5,6 +5,7 @@ With DOIPD_TEST_LONG set there are 100 reloads and 20 kills, spread over half an
 
 import os
 import random
+import re
 import resource
 import signal
 import socket
@@ -64,6 +65,8 @@ class Unharmed(LoadCase):
                     self.kill_one(made, load)
                 time.sleep(max(random.uniform(0.1, 0.6), begun + LONG * number / len(steps) - time.monotonic()))
         self.none_lost(load)
+        # Of a request that meets an error while it is sent, only the service knows whether it had begun to read it.
+        self.assertEqual(re.findall(r"connection ended inside (?:a request|an answer).*", made.log()), [])
         self.assertEqual(len(load.killed), kills)
         self.assertLess(load.sum("cut"), kills * len(load.clients))
 
