@@ -1,25 +1,25 @@
 /*
- * Fuzzes the reading of JSON (libFuzzer, `make fuzz`): what json_plain.c takes, Jansson takes as well, and makes the same value of it.
+ * Fuzzes the reading of JSON (libFuzzer, `make fuzz`): what json_plain.c takes, Jansson takes as well, and makes the same value of it; and what
+ * doip_json_is_compact() lets out as it is, Jansson reads.
  */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <doip/json.h>
 
 #include "../../src/libdoip/json_plain.h"
+#include "fuzz.h"
 
-/* Always on, whatever NDEBUG says. */
-#define REQUIRE(condition)                                                          \
-    do {                                                                            \
-        if (!(condition)) {                                                         \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-            abort();                                                                \
-        }                                                                           \
-    } while (0)
+static void
+look_at_compact(const char *text, size_t size)
+{
+    json_t *value;
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+    if (!doip_json_is_compact(text, size))
+        return;
+    value = json_loadb(text, size, JSON_DECODE_ANY, NULL);
+    REQUIRE(value != NULL);
+    json_decref(value);
+}
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -39,5 +39,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         json_decref(due);
         json_decref(plain);
     }
+    look_at_compact(text, size);
     return 0;
 }
