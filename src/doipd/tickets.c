@@ -130,23 +130,26 @@ arm(const struct key *key, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CT
            EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, key->cipher, iv, seal) == 1;
 }
 
-/* OpenSSL's contract: 1 use it, 2 use it and give a new ticket, 0 unknown ticket, -1 failure. */
+/* OpenSSL's contract. */
+enum { FAILED = -1, UNKNOWN = 0, USE = 1, USE_AND_RENEW = 2 };
+
+/* Clients of TLS 1.3 use a ticket once (RFC 8446, C.4): with no new one for it, their next handshake would be a full one. */
 static int
 on_ticket(SSL *ssl, unsigned char name[16], unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int seal)
 {
+    int use = SSL_version(ssl) == TLS1_3_VERSION ? USE_AND_RENEW : USE;
     struct pair pair;
-    int result = 0;
+    int result = UNKNOWN;
 
-    (void)ssl;
     if (!read_keys(&pair)) {
-        result = seal ? -1 : 0;
+        result = seal ? FAILED : UNKNOWN;
     } else if (seal) {
         memcpy(name, pair.now.name, NAME);
-        result = RAND_bytes(iv, EVP_MAX_IV_LENGTH) == 1 && arm(&pair.now, iv, cipher, mac, true) ? 1 : -1;
+        result = RAND_bytes(iv, EVP_MAX_IV_LENGTH) == 1 && arm(&pair.now, iv, cipher, mac, true) ? USE : FAILED;
     } else if (CRYPTO_memcmp(name, pair.now.name, NAME) == 0) {
-        result = arm(&pair.now, iv, cipher, mac, false) ? 1 : -1;
+        result = arm(&pair.now, iv, cipher, mac, false) ? use : FAILED;
     } else if (CRYPTO_memcmp(name, pair.last.name, NAME) == 0) {
-        result = arm(&pair.last, iv, cipher, mac, false) ? 2 : -1;
+        result = arm(&pair.last, iv, cipher, mac, false) ? USE_AND_RENEW : FAILED;
     }
     OPENSSL_cleanse(&pair, sizeof pair);
     return result;

@@ -111,6 +111,36 @@ START_TEST(a_resumed_session_gets_a_new_ticket)
 }
 END_TEST
 
+/* Reconnects `times` times, each with the session of the last: how often it was resumed. */
+static int
+reconnect(int times)
+{
+    bool resumed;
+    SSL_SESSION *session = shake(NULL, &resumed);
+    int count = 0;
+
+    for (int i = 0; i < times; i++) {
+        SSL_SESSION *next = shake(session, &resumed);
+
+        count += resumed;
+        SSL_SESSION_free(session);
+        session = next;
+    }
+    SSL_SESSION_free(session);
+    return count;
+}
+
+/* A ticket of TLS 1.3 is used once, also by OpenSSL's clients if they keep sessions: each handshake gives the one for the next. */
+START_TEST(a_client_that_comes_again_is_resumed_each_time)
+{
+    static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+
+    SSL_CTX_set_session_cache_mode(client, SSL_SESS_CACHE_CLIENT);
+    SSL_CTX_set_max_proto_version(client, versions[_i]);
+    ck_assert_int_eq(reconnect(5), 5);
+}
+END_TEST
+
 /* Turns without end beside handshakes: each ends, and none of two handshakes in a row by torn keys. */
 static atomic_bool over;
 
@@ -164,6 +194,7 @@ suite(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, a_ticket_outlives_one_turn);
     tcase_add_test(tests, a_resumed_session_gets_a_new_ticket);
+    tcase_add_loop_test(tests, a_client_that_comes_again_is_resumed_each_time, 0, 2);
     tcase_add_test(tests, turns_beside_handshakes);
     tcase_add_test(tests, a_worker_can_not_write_them);
     suite_add_tcase(suite, tests);
