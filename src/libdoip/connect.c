@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -110,7 +111,8 @@ connect_socket(const char *host, int port, int64_t deadline, char *reason, size_
     int error, fd;
 
     snprintf(service, sizeof(service), "%d", port);
-    error = getaddrinfo(host, service, &hints, &list);
+    /* This machine, whatever its files and name servers say or lack (RFC 6761, 6.3): so is no name at all. */
+    error = getaddrinfo(strcasecmp(host, "localhost") == 0 ? NULL : host, service, &hints, &list);
     if (error != 0) {
         snprintf(reason, size, "cannot find %s: %s", host,
                  error == EAI_SYSTEM ? strerror(errno) : gai_strerror(error));
