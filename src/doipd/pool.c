@@ -228,7 +228,8 @@ wait_ready(struct pool *pool)
     int n = epoll_wait(pool->epoll, events, pool->leaders_most > 1 ? 1 : POOL_READY, -1);
     bool stop = false;
 
-    if (n < 0 && errno != EINTR)
+    /* Of what else it may say, it is asked again. */
+    if (n < 0 && (errno == EBADF || errno == EINVAL))
         descriptors_lost(pool->epoll);
     pthread_mutex_lock(&pool->lock);
     for (int i = 0; i < n; i++) {
