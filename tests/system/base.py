@@ -1,12 +1,22 @@
 """What the test classes share: a daemon per class or per test, and assertions about answers and connections."""
 
 import os
+import pty
 import subprocess
 import unittest
 
 import daemon
 import doip
 from daemon import SERVICE, until
+
+
+def needs_terminals(test):
+    """A bare chroot may have no /dev/pts."""
+    try:
+        for end in pty.openpty():
+            os.close(end)
+    except OSError as error:
+        test.skipTest(f"there are no pseudo terminals here: {error}")
 
 
 class Case(unittest.TestCase):

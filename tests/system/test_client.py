@@ -10,18 +10,9 @@ import termios
 import time
 
 import doip
-from base import SharedCase
+from base import SharedCase, needs_terminals
 from client import CONTROL, Home
 from daemon import CLIENT, PREFIX, SERVICE, die_with_parent
-
-
-def needs_terminals(test):
-    """A bare chroot may have no /dev/pts."""
-    try:
-        for end in pty.openpty():
-            os.close(end)
-    except OSError as error:
-        test.skipTest(f"there are no pseudo terminals here: {error}")
 
 
 class ClientCase(SharedCase):

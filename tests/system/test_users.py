@@ -13,7 +13,7 @@ import threading
 import time
 
 import doip
-from base import Case, SharedCase
+from base import Case, SharedCase, needs_terminals
 from daemon import BUILD, DOIPD, SERVICE, hashed, until
 
 WRONG = "The credentials are not valid."
@@ -424,6 +424,7 @@ class HashPassword(Case):
             self.assertEqual((done.returncode, done.stdout), (1, ""), given)
 
     def test_from_a_terminal_twice_without_echo(self):
+        needs_terminals(self)
         for typed, status in ((("word", "word"), 0), (("word", "ward"), 1)):
             pid, terminal = pty.fork()
             if pid == 0:
