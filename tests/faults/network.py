@@ -308,7 +308,7 @@ def rough(seconds):
         run.daemon.start()
         workers = run.daemon.workers()
         for _ in rounds.until_time(seconds):
-            run.link.loss, run.link.twice = run.rng.choice((0, 0.02, 0.1)), run.rng.choice((0, 0.05))
+            run.link.loss, run.link.twice = run.rng.choice((0, 0.02, 0.05)), run.rng.choice((0, 0.05))
             run.link.delay, run.link.spread = run.rng.choice((0, 0.005, 0.03)), run.rng.choice((0, 0.002, 0.03))
             run.crowd.run_for(min(seconds, 4))
             run.count("rounds")
