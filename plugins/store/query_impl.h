@@ -40,6 +40,8 @@ bool lexer_fail(struct lexer *lexer, const char *at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* The same where memory is short, which is no fault of the query's. */
 bool lexer_short(struct lexer *lexer);
+/* How many bytes of a text in UTF-8 a reason shows (%.*s): `most`, or less where a character would be cut. */
+int lexer_cut(const char *text, int most);
 /* Moves to the next token. After a field, colons belong to the word (`value`). */
 void lexer_next(struct lexer *lexer, bool value);
 /* After TOKEN_RANGE: a bound, a TOKEN_WORD or TOKEN_QUOTED. */

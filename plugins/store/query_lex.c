@@ -42,6 +42,18 @@ lexer_short(struct lexer *lexer)
     return false;
 }
 
+int
+lexer_cut(const char *text, int most)
+{
+    int length = (int)strnlen(text, (size_t)most + 1);
+
+    if (length <= most)
+        return length;
+    for (length = most; length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80; length--)
+        ;
+    return length;
+}
+
 static bool
 is_blank(char c)
 {

@@ -12,6 +12,8 @@
 /* So many that the catalog's statement, and this parser's stack, stay within their limits. */
 #define TERMS_MAX 64
 #define DEPTH_MAX 32
+/* Bytes of an unknown field's name that the reason shows. */
+#define NAME_SHOWN 60
 
 struct parser {
     struct lexer lexer;
@@ -269,10 +271,10 @@ parse_field(struct parser *parser)
     }
     if (!query_field_parse(lexer->text, &field)) {
         lexer_fail(lexer, lexer->at,
-                   "unknown field '%.60s'; expected id, type, createdBy, createdOn, modifiedBy, "
+                   "unknown field '%.*s'; expected id, type, createdBy, createdOn, modifiedBy, "
                    "modifiedOn, version or a pointer such as /name (put a text that holds a colon "
                    "in quotes)",
-                   lexer->text);
+                   lexer_cut(lexer->text, NAME_SHOWN), lexer->text);
         return NULL;
     }
     lexer_next(lexer, true);

@@ -207,6 +207,14 @@ static const struct bad bads[] = {
     {"http://x", "character 1: unknown field 'http';"},
     {":x", "character 1: unknown field '';"},
     {"/:x", "character 1: unknown field '/';"},
+    /* what is too long to be shown whole ends with a whole character */
+    {"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxyz:1",
+     "character 1: unknown field 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxy';"},
+    {"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\xc3\xbc:1",
+     "character 1: unknown field 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx';"},
+    {"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\xc3\xbc:1",
+     "character 1: unknown field "
+     "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\xc3\xbc';"},
     {"\xc3\xbc\xc3\xbc (x", "character 4: this parenthesis is never closed."},
     {"a)", "character 2: this ')' closes nothing."},
     {"(a))", "character 4: this ')' closes nothing."},
