@@ -15,7 +15,8 @@ enum { SHARE_SLACK = 16 };
 static void *
 shared_pages(size_t size)
 {
-    void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *base =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
     return base != MAP_FAILED ? base : NULL;
 }
@@ -77,14 +78,15 @@ scoreboard_above_share(const struct scoreboard *board, size_t worker)
 /* ------------------------------------------------------------------ a thread's part */
 
 void
-score_begin(struct score_thread *score, const char *handler, const char *operation, const char *target)
+score_begin(struct score_thread *score, const char *handler, const char *operation,
+            const char *target)
 {
     if (score == NULL)
         return;
     shared_text_store(score->handler, SCORE_HANDLER, handler);
     shared_text_store(score->operation, SCORE_OPERATION, operation);
     shared_text_store(score->target, SCORE_TARGET, target);
-    atomic_store_explicit(&score->began, clock_ms(), memory_order_release);
+    atomic_store_explicit(&score->began, clock_us(), memory_order_release);
     atomic_store_explicit(&score->busy, true, memory_order_release);
 }
 
@@ -98,7 +100,7 @@ score_end(struct score_thread *score)
 static void
 copy_report(const struct score_thread *score, struct score_report *report)
 {
-    report->began = atomic_load(&score->began);
+    report->began = atomic_load(&score->began) / 1000;
     shared_text_load(score->handler, report->handler, sizeof report->handler);
     shared_text_load(score->operation, report->operation, sizeof report->operation);
     shared_text_load(score->target, report->target, sizeof report->target);
@@ -107,10 +109,12 @@ copy_report(const struct score_thread *score, struct score_report *report)
 bool
 score_read(const struct score_thread *score, struct score_report *report)
 {
+    int64_t began = atomic_load(&score->began);
+
     if (!atomic_load(&score->busy))
         return false;
     copy_report(score, report);
-    return atomic_load(&score->busy) && atomic_load(&score->began) == report->began;
+    return atomic_load(&score->busy) && atomic_load(&score->began) == began;
 }
 
 void
@@ -134,7 +138,8 @@ scoreboard_last_words(const struct scoreboard *board, size_t worker, char text[S
 
 /* What its threads are in. */
 static void
-describe_busy(const struct scoreboard *board, const struct score_worker *score, char *text, size_t size)
+describe_busy(const struct scoreboard *board, const struct score_worker *score, char *text,
+              size_t size)
 {
     struct score_report report;
     size_t busy = 0, used;
@@ -149,7 +154,8 @@ describe_busy(const struct scoreboard *board, const struct score_worker *score, 
 
 /* The call that began last, whether it is over or not. */
 static void
-describe_last(const struct scoreboard *board, const struct score_worker *score, char *text, size_t size)
+describe_last(const struct scoreboard *board, const struct score_worker *score, char *text,
+              size_t size)
 {
     const struct score_thread *last = &score->threads[0];
     struct score_report report;
@@ -213,7 +219,8 @@ fill_place(struct score_connection *place, const char *address, int64_t now)
 
 /* Places given back are chained by their numbers, from 1; 0 ends the chain. */
 struct score_connection *
-score_connection_take(const struct scoreboard *board, size_t worker, const char *address, int64_t now)
+score_connection_take(const struct scoreboard *board, size_t worker, const char *address,
+                      int64_t now)
 {
     struct score_worker *score = scoreboard_worker(board, worker);
     unsigned number = atomic_load_explicit(&score->free_place, memory_order_relaxed);
@@ -232,7 +239,8 @@ score_connection_take(const struct scoreboard *board, size_t worker, const char 
 }
 
 void
-score_connection_give_back(const struct scoreboard *board, size_t worker, struct score_connection *place)
+score_connection_give_back(const struct scoreboard *board, size_t worker,
+                           struct score_connection *place)
 {
     struct score_worker *score = scoreboard_worker(board, worker);
 
@@ -240,7 +248,8 @@ score_connection_give_back(const struct scoreboard *board, size_t worker, struct
         return;
     atomic_store_explicit(&place->phase, SCORE_FREE, memory_order_release);
     place->next = atomic_load_explicit(&score->free_place, memory_order_relaxed);
-    atomic_store_explicit(&score->free_place, (unsigned)(place - place_at(board, worker, 0)) + 1, memory_order_relaxed);
+    atomic_store_explicit(&score->free_place, (unsigned)(place - place_at(board, worker, 0)) + 1,
+                          memory_order_relaxed);
 }
 
 void
@@ -253,7 +262,8 @@ score_connection_phase(struct score_connection *place, enum score_phase phase, i
 }
 
 void
-score_connection_count(struct score_connection *place, const char *client, uint64_t requests, uint64_t in, uint64_t out)
+score_connection_count(struct score_connection *place, const char *client, uint64_t requests,
+                       uint64_t in, uint64_t out)
 {
     if (place == NULL)
         return;
@@ -266,7 +276,8 @@ score_connection_count(struct score_connection *place, const char *client, uint6
 size_t
 scoreboard_places(const struct scoreboard *board, size_t worker)
 {
-    size_t used = atomic_load_explicit(&scoreboard_worker(board, worker)->places_used, memory_order_acquire);
+    size_t used =
+        atomic_load_explicit(&scoreboard_worker(board, worker)->places_used, memory_order_acquire);
 
     return used < board->places ? used : board->places;
 }
@@ -280,13 +291,15 @@ scoreboard_counted(const struct scoreboard *board, size_t worker, size_t index)
 enum score_phase
 scoreboard_phase(const struct scoreboard *board, size_t worker, size_t index)
 {
-    unsigned phase = atomic_load_explicit(&place_at(board, worker, index)->phase, memory_order_acquire);
+    unsigned phase =
+        atomic_load_explicit(&place_at(board, worker, index)->phase, memory_order_acquire);
 
     return phase < SCORE_PHASES ? (enum score_phase)phase : SCORE_FREE;
 }
 
 bool
-scoreboard_connection(const struct scoreboard *board, size_t worker, size_t index, struct score_seen *seen)
+scoreboard_connection(const struct scoreboard *board, size_t worker, size_t index,
+                      struct score_seen *seen)
 {
     const struct score_connection *place = place_at(board, worker, index);
 

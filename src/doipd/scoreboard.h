@@ -24,7 +24,7 @@ enum { SCORE_FOREIGN = -1 };
 /* What a thread is doing. A handler is running while `busy` is set. */
 struct score_thread {
     atomic_bool busy;
-    _Atomic(int64_t) began; /* monotonic ms */
+    _Atomic(int64_t) began; /* monotonic us: short calls follow each other within a millisecond */
     _Atomic(uint64_t) handler[SCORE_HANDLER / 8];
     _Atomic(uint64_t) operation[SCORE_OPERATION / 8];
     _Atomic(uint64_t) target[SCORE_TARGET / 8];
@@ -32,7 +32,7 @@ struct score_thread {
 
 /* A copy of that, NUL-terminated. */
 struct score_report {
-    int64_t began;
+    int64_t began; /* monotonic ms */
     char handler[SCORE_HANDLER];
     char operation[SCORE_OPERATION];
     char target[SCORE_TARGET];

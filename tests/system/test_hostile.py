@@ -86,7 +86,7 @@ class Hostile(Case):
         self.serve()
         connections = self.per_worker()
         victim, other = list(connections)
-        robbed = until(lambda: self.another(victim), "another connection to the same worker")
+        robbed = until(lambda: self.last(victim), "a connection to the same worker, and no free number below its own")
         port = robbed.sock.getsockname()[1]
         self.assertEqual(self.ok(connections[victim].request("20.DOIP/Debug.Close", TARGET, attributes={"which": f"port {port}"})).output["closed"], 1)
         for _ in range(100):
@@ -96,13 +96,16 @@ class Hostile(Case):
                 self.assertNotEqual(self.ok(self.made.debug("Pid")).output, victim)
             except (OSError, doip.Broken):
                 pass
-        self.made.wait_log(rf"worker \d+ \(pid {victim}\) ended itself, as its descriptor \d+ was given again while in use.*Debug\.(Close|Pid)")
+        self.made.wait_log(rf"worker \d+ \(pid {victim}\) ended itself, as its descriptor \d+ was given again while in use.*Debug\.Close")
         self.assertEqual(self.ok(connections[other].request("20.DOIP/Debug.Pid", SERVICE)).output, other)
 
-    def another(self, pid):
+    def last(self, pid):
+        """A new connection to the worker; None where it went to another, or left a lower number free: the next one would get that."""
         connection = self.made.connect()
         self.addCleanup(connection.close)
-        return connection if self.ok(connection.request("20.DOIP/Debug.Pid", SERVICE)).output == pid else None
+        ours = self.ok(connection.request("20.DOIP/Debug.Pid", SERVICE)).output == pid
+        numbers = os.listdir(f"/proc/{pid}/fd")
+        return connection if ours and len(numbers) == 1 + max(map(int, numbers)) else None
 
     def test_an_endless_loop_leaves_the_others_alone(self):
         self.serve()

@@ -108,6 +108,17 @@ START_TEST(whose_fault)
 }
 END_TEST
 
+static void
+call_in(size_t thread, const char *handler)
+{
+    int64_t begun = clock_us();
+
+    while (clock_us() == begun)
+        ;
+    score_begin(&worker->threads[thread], handler, "o", "t");
+    score_end(&worker->threads[thread]);
+}
+
 /* One that ends itself while nothing runs tells of the call that began last. */
 START_TEST(last_words)
 {
@@ -121,10 +132,13 @@ START_TEST(last_words)
     atomic_store(&worker->fatal_thread, 1);
     scoreboard_describe(&board, 1, text, sizeof text);
     ck_assert_str_eq(text, "");
-    score_begin(&worker->threads[2], "last", "o", "t");
-    score_end(&worker->threads[2]);
+    call_in(2, "last");
     scoreboard_describe(&board, 1, text, sizeof text);
     ck_assert_str_eq(text, "the last call was in handler last, operation o, target t");
+    call_in(0, "first"); /* within the same millisecond as the next */
+    call_in(1, "second");
+    scoreboard_describe(&board, 1, text, sizeof text);
+    ck_assert_str_eq(text, "the last call was in handler second, operation o, target t");
     memset(text, 'w', sizeof text - 1);
     text[sizeof text - 1] = '\0';
     score_last_words(worker, text);
