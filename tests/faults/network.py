@@ -302,20 +302,27 @@ class Far(rounds.Round):
             self.link.close()
 
 
+def ended(log):
+    """What the service's log says of connections, but for the requests."""
+    return [line for line in log.splitlines() if "peer=" in line and "info: access" not in line]
+
+
 def rough(seconds):
     """Packets are lost, late, out of order and doubled; clients notice nothing but that it is slow."""
     with Far() as run:
         run.daemon.start()
         workers = run.daemon.workers()
         for _ in rounds.until_time(seconds):
-            run.link.loss, run.link.twice = run.rng.choice((0, 0.02, 0.05)), run.rng.choice((0, 0.05))
+            run.link.loss, run.link.twice = run.rng.choice((0, 0.02, 0.1)), run.rng.choice((0, 0.05))
             run.link.delay, run.link.spread = run.rng.choice((0, 0.005, 0.03)), run.rng.choice((0, 0.002, 0.03))
             run.crowd.run_for(min(seconds, 4))
             run.count("rounds")
             run.link.loss = run.link.twice = run.link.delay = run.link.spread = 0
             run.check()
-        if run.crowd.total("unknown") or run.daemon.workers() != workers:
-            raise Different(f"{run.crowd.total('unknown')} connections broke, or a worker died: {run.daemon.tail()}")
+        if run.crowd.broken():
+            raise Different(f"connections broke: {run.crowd.broken()}; the service ended {ended(run.daemon.log())}")
+        if run.daemon.workers() != workers:
+            raise Different(f"a worker died: {run.daemon.tail()}")
         run.count("packets passed", run.link.passed)
         run.count("packets lost", run.link.lost)
         run.daemon.stop()

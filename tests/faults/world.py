@@ -16,6 +16,7 @@ from daemon import PREFIX, SERVICE, until
 
 OBJECTS = 14  # each client has at most about so many
 WAIT = 40     # seconds in which the service must be there again
+UNREAD = (1 << 20) - 65536  # limits.unread, less what frames data: an answer that left more than that to be read is the connection's last
 
 
 class Change:
@@ -61,21 +62,23 @@ class Client:
         self.steps = self.acknowledged = self.refused = self.unknown = 0
         self.reads = [self.retrieve, self.element] + [self.search] * 2 * searches
         self.last = None  # for messages
+        self.breaks = []  # how connections broke, and in what
 
     # connection
 
     def ask(self, operation, target, segments=(), **attributes):
         """The response, or None where the connection broke before it was there whole."""
-        self.last = (operation, target, attributes)
+        before, self.last = self.last, (operation, target, attributes, sum(len(data) for data in segments if isinstance(data, bytes)))
         more = {"attributes": attributes} if attributes else {}
         try:
             if self.connection is None:
                 self.connection = self.daemon.connect(timeout=WAIT)
             response = self.connection.request(operation, target, segments, **more)
-        except (OSError, doip.Broken):
+        except (OSError, doip.Broken) as error:
+            self.breaks.append(f"{self.name} in {operation} {target} after {before}: {error!r}")
             self.close()
             return None
-        if response.status == doip.ERROR:
+        if response.status == doip.ERROR or (not response.ok and self.last[-1] > UNREAD):
             self.close()  # what was left unread may be too much for the service to go on
         return response
 
@@ -311,6 +314,9 @@ class Crowd:
 
     def total(self, what):
         return sum(getattr(client, what) for client in self.clients)
+
+    def broken(self):
+        return [line for client in self.clients for line in client.breaks]
 
     def things(self):
         return {thing.name: thing for client in self.clients for thing in client.things.values()}
