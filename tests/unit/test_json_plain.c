@@ -9,6 +9,7 @@
 #include <doip/json.h>
 
 #include "json_plain.h"
+#include "text.h"
 #include "unit.h"
 
 #define TEXT(text) text, sizeof(text) - 1
@@ -123,6 +124,23 @@ START_TEST(agrees_on_broken_texts)
 }
 END_TEST
 
+/* What all strings go through, in both directions: each byte ends the run or not, wherever it stands and however long the text is. */
+START_TEST(knows_plain_bytes)
+{
+    bool plain = _i >= 0x20 && _i < 0x80 && _i != '"' && _i != '\\';
+
+    for (size_t length = 1; length <= 40; length++)
+        for (size_t at = 0; at < length; at++) {
+            char *text = malloc(length);
+
+            memset(text, 'x', length);
+            text[at] = (char)_i;
+            ck_assert_uint_eq(text_plain(text, length), plain ? length : at);
+            free(text);
+        }
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -132,6 +150,7 @@ suite(void)
     tcase_add_loop_test(plain, takes_what_is_plain, 0, COUNT(texts));
     tcase_add_loop_test(plain, reads_no_further, 0, COUNT(texts));
     tcase_add_loop_test(plain, agrees_on_broken_texts, 0, COUNT(texts));
+    tcase_add_loop_test(plain, knows_plain_bytes, 0, 256);
     suite_add_tcase(all, plain);
     return all;
 }
