@@ -14,7 +14,7 @@
 #include "stream_impl.h"
 
 enum {
-    BUFFER_FIRST = 4096,
+    BUFFER_FIRST = 1024, /* malloc()'s per-thread cache has it; enough for most heads */
     READ_ROOM = 1024,    /* worth a read of the stream: more room is made below it */
     DIRECT_FROM = 4096,  /* a caller's buffer of this size is read into without ours between */
     SKIP_STEP = 16384,
@@ -85,13 +85,30 @@ fail(doip_reader *reader, int error, const char *what)
     return error;
 }
 
+/* By hand and not by realloc(), because the smaller buffer may hold credentials. */
+static bool
+grow(doip_reader *reader, size_t room)
+{
+    char *grown = malloc(room);
+
+    if (grown == NULL)
+        return false;
+    if (reader->buffer != NULL) {
+        memcpy(grown, reader->buffer, reader->end);
+        explicit_bzero(reader->buffer, reader->room);
+    }
+    free(reader->buffer);
+    reader->buffer = grown;
+    reader->room = room;
+    return true;
+}
+
 /* Makes room for a read without losing what is kept. */
 static bool
 make_room(doip_reader *reader)
 {
     size_t kept = reader->end - reader->keep;
     size_t room = reader->room != 0 ? reader->room : BUFFER_FIRST;
-    char *grown;
 
     if (reader->keep > 0 && kept > 0)
         memmove(reader->buffer, reader->buffer + reader->keep, kept);
@@ -101,14 +118,7 @@ make_room(doip_reader *reader)
     /* A buffer that a read has filled was too small. */
     while (room - kept < READ_ROOM)
         room *= 2;
-    if (room == reader->room)
-        return true;
-    grown = realloc(reader->buffer, room);
-    if (grown == NULL)
-        return false;
-    reader->buffer = grown;
-    reader->room = room;
-    return true;
+    return room == reader->room || grow(reader, room);
 }
 
 /* One read of the stream, which latches its own errors: > 0, 0 at its end, or an error. */
@@ -161,7 +171,8 @@ static void
 begin_message(doip_reader *reader)
 {
     reader->inside = true;
-    pace_begin(&reader->pace, doip_stream_bytes_in(reader->stream), doip_stream_waited(reader->stream, DOIP_WANT_READ));
+    pace_begin(&reader->pace, doip_stream_bytes_in(reader->stream),
+               doip_stream_waited(reader->stream, DOIP_WANT_READ));
 }
 
 static int
@@ -321,8 +332,8 @@ look(doip_reader *reader)
     }
     while (!reader->ahead_done && reader->at + reader->ahead_by < reader->end) {
         size_t left = reader->end - reader->at - reader->ahead_by, used;
-        enum frame frame =
-            framer_step(&reader->ahead, reader->buffer + reader->at + reader->ahead_by, left, &used);
+        enum frame frame = framer_step(&reader->ahead,
+                                       reader->buffer + reader->at + reader->ahead_by, left, &used);
 
         reader->ahead_by += used;
         reader->ahead_done = frame == FRAME_END || frame == FRAME_ERROR;
@@ -340,7 +351,8 @@ look(doip_reader *reader)
 int
 doip_reader_ahead(doip_reader *reader, size_t limit)
 {
-    while (reader->inside && reader->error == 0 && !look(reader) && reader->end - reader->at < limit) {
+    while (reader->inside && reader->error == 0 && !look(reader) &&
+           reader->end - reader->at < limit) {
         ssize_t n = fill(reader);
 
         if (n == DOIP_E_AGAIN || n == DOIP_E_TIMEOUT)
@@ -409,7 +421,8 @@ doip_reader_patience(doip_reader *reader)
 {
     if (!reader->inside)
         return -1;
-    return pace_patience(&reader->pace, doip_stream_bytes_in(reader->stream), doip_stream_waited(reader->stream, DOIP_WANT_READ));
+    return pace_patience(&reader->pace, doip_stream_bytes_in(reader->stream),
+                         doip_stream_waited(reader->stream, DOIP_WANT_READ));
 }
 
 const char *
