@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "json_real.h"
+#include "json_write.h"
 #include "text.h"
 
 /* Handlers may nest deeper than the parser allows, or in a circle: then the dump fails here instead
@@ -205,6 +206,19 @@ doip_json_write(const json_t *value, doip_json_sink sink, void *closure)
     dump.closure = closure;
     dump.used = 0;
     error = dump_value(&dump, value, 1);
+    return error != 0 ? error : dump_flush(&dump);
+}
+
+int
+json_write_string(const char *text, size_t length, doip_json_sink sink, void *closure)
+{
+    struct dump dump;
+    int error;
+
+    dump.sink = sink;
+    dump.closure = closure;
+    dump.used = 0;
+    error = dump_string(&dump, text, length);
     return error != 0 ? error : dump_flush(&dump);
 }
 

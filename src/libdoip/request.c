@@ -1,6 +1,6 @@
 /*
- * A request as a handler sees it (protocol section 3): its head read and checked, and who sent it.
- * The input is in input.c. Called by the daemon's connection, and through handler.h by handlers;
+ * A request as a handler sees it (protocol section 3): what its head says, and who sent it. The head
+ * is read in request_head.c, the input in input.c. Called by the daemon's connection, and through handler.h by handlers;
  * one thread at a time per request.
  */
 #include <stdarg.h>
@@ -41,10 +41,8 @@ wipe(json_t *value)
 
     if (json_is_string(value))
         explicit_bzero((char *)(uintptr_t)json_string_value(value), json_string_length(value));
-    json_array_foreach (value, i, member)
-        wipe(member);
-    json_object_foreach (value, key, member)
-        wipe(member);
+    json_array_foreach(value, i, member) wipe(member);
+    json_object_foreach(value, key, member) wipe(member);
 }
 
 void
@@ -89,153 +87,6 @@ request_fault(doip_request *request, int error, const char *format, ...)
     va_end(arguments);
     request->reason = texts->fault;
     return DOIP_FAILED;
-}
-
-/* ------------------------------------------------------------------ the head */
-
-/* A property of the head, NULL where it is absent or null. */
-static json_t *
-head_property(const json_t *head, const char *name)
-{
-    json_t *value = json_object_get(head, name);
-
-    return json_is_null(value) ? NULL : value;
-}
-
-static doip_result
-head_id(doip_request *request, const json_t *head)
-{
-    const json_t *id = head_property(head, "requestId");
-
-    if (id == NULL)
-        return DOIP_OK;
-    if (!json_is_string(id))
-        return doip_fail_invalid(&request->response, "`requestId` must be a string.");
-    if (json_string_length(id) > DOIP_ID_MAX)
-        return doip_fail_invalid(&request->response, "`requestId` must have at most %d bytes.",
-                                 DOIP_ID_MAX);
-    request->id = id;
-    return DOIP_OK;
-}
-
-static doip_result
-head_operation(doip_request *request, const json_t *head)
-{
-    const json_t *operation = head_property(head, "operationId");
-
-    if (operation == NULL)
-        return doip_fail_invalid(&request->response, "`operationId` is missing.");
-    if (json_string_length(operation) == 0)
-        return doip_fail_invalid(&request->response, "`operationId` must be a non-empty string.");
-    request->operation = json_string_value(operation);
-    return DOIP_OK;
-}
-
-static doip_result
-head_target(doip_request *request, const json_t *head)
-{
-    const json_t *target = head_property(head, "targetId");
-    bool empty = target == NULL || (json_is_string(target) && json_string_length(target) == 0);
-
-    if (target != NULL && !json_is_string(target))
-        return doip_fail_invalid(&request->response, "`targetId` must be a string.");
-    if (json_string_length(target) > DOIP_ID_MAX)
-        return doip_fail_invalid(&request->response, "`targetId` must have at most %d bytes.",
-                                 DOIP_ID_MAX);
-    if (empty && strcmp(request->operation, DOIP_OP_HELLO) != 0)
-        return doip_fail_invalid(&request->response, "`targetId` is %s.",
-                                 target == NULL ? "missing" : "empty");
-    request->target = empty ? request->service : json_string_value(target);
-    return DOIP_OK;
-}
-
-/* An empty clientId names nobody, and counts as absent. */
-static doip_result
-head_client(doip_request *request, const json_t *head)
-{
-    const json_t *client = head_property(head, "clientId");
-
-    if (client != NULL && !json_is_string(client))
-        return doip_fail_invalid(&request->response, "`clientId` must be a string.");
-    if (json_string_length(client) > 0)
-        request->client_id = json_string_value(client);
-    return DOIP_OK;
-}
-
-static doip_result
-head_attributes(doip_request *request, const json_t *head)
-{
-    json_t *attributes = head_property(head, "attributes");
-
-    if (attributes != NULL && !json_is_object(attributes))
-        return doip_fail_invalid(&request->response, "`attributes` must be an object.");
-    request->attributes = json_incref(attributes);
-    return DOIP_OK;
-}
-
-static doip_result
-head_authentication(doip_request *request, const json_t *head)
-{
-    json_t *authentication = head_property(head, "authentication");
-
-    if (authentication != NULL && !json_is_object(authentication))
-        return doip_fail_invalid(&request->response, "`authentication` must be an object.");
-    request->authentication = authentication;
-    return DOIP_OK;
-}
-
-/* A client that has proven one identity may name another only where it asks to act as that one
- * (protocol section 1). */
-static doip_result
-head_identity(doip_request *request, const json_t *head)
-{
-    const doip_peer *peer = request->peer;
-    const char *as;
-
-    (void)head;
-    if (peer == NULL || !peer->verified || peer->identity == NULL || request->client_id == NULL ||
-        strcmp(request->client_id, peer->identity) == 0)
-        return DOIP_OK;
-    as = json_string_value(json_object_get(request->authentication, "asUserId"));
-    if (as != NULL && strcmp(request->client_id, as) == 0)
-        return DOIP_OK;
-    return doip_fail(&request->response, DOIP_STATUS_UNAUTHENTICATED,
-                     "`clientId` is not the identity that the client's certificate proves.");
-}
-
-/* The checks in their order: requestId first, so that the answer to any later fault carries it; then `authentication`, so
- * that it is wiped whatever follows. */
-static doip_result
-head_check(doip_request *request, const json_t *head)
-{
-    static doip_result (*const checks[])(doip_request *, const json_t *) = {
-        head_id,     head_authentication, head_operation, head_target,
-        head_client, head_attributes,     head_identity};
-
-    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
-        if (checks[i](request, head) != DOIP_OK)
-            return DOIP_FAILED;
-    return DOIP_OK;
-}
-
-int
-doip_request_head(doip_request *request)
-{
-    json_t *head = NULL;
-    int got = doip_message_head(request->message, &head);
-
-    if (got == DOIP_E_CONTENT || got == DOIP_E_FRAMING || got == DOIP_E_LIMIT) {
-        doip_fail_invalid(&request->response, "%s", doip_message_reason(request->message));
-        return got;
-    }
-    if (got == DOIP_E_MEMORY)
-        doip_fail(&request->response, DOIP_STATUS_ERROR, "%s", doip_message_reason(request->message));
-    if (got != 1)
-        return got;
-    if (head_check(request, head) == DOIP_OK)
-        return 1;
-    doip_request_forget_authentication(request);
-    return DOIP_E_CONTENT;
 }
 
 /* ------------------------------------------------------------------ what the head says */

@@ -15,6 +15,7 @@
 
 #include "exchange.h"
 #include "text.h"
+#include "writer_impl.h"
 
 void
 response_init(doip_response *response, doip_request *request, doip_writer *writer)
@@ -154,13 +155,15 @@ write_head(doip_response *response, const json_t *attributes, const json_t *outp
 {
     doip_writer *writer = response->writer;
     const json_t *id = response->request->id;
-    json_t *status = json_string(response->status);
-    int error = status == NULL ? DOIP_E_SYSTEM : doip_writer_json_begin(writer);
+    const char *status = id == NULL ? "{\"status\":" : ",\"status\":";
+    int error = doip_writer_json_begin(writer);
 
     if (error == 0)
         error = write_member(writer, "{\"requestId\":", id);
     if (error == 0)
-        error = write_member(writer, id == NULL ? "{\"status\":" : ",\"status\":", status);
+        error = doip_writer_json_text(writer, status, strlen(status));
+    if (error == 0)
+        error = writer_json_string(writer, response->status);
     if (error == 0)
         error = write_member(writer, ",\"attributes\":", attributes);
     if (error == 0)
@@ -171,7 +174,6 @@ write_head(doip_response *response, const json_t *attributes, const json_t *outp
         error = doip_writer_json_text(writer, output_text, strlen(output_text));
     if (error == 0)
         error = doip_writer_json_text(writer, "}", 1);
-    json_decref(status);
     return error;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "json_write.h"
 #include "writer_impl.h"
 
 doip_writer *
@@ -79,8 +80,9 @@ doip_writer_json_begin(doip_writer *writer)
     return n;
 }
 
-int
-doip_writer_json_value(doip_writer *writer, const json_t *value)
+/* `string`: a text for a JSON string, where there is no value. */
+static int
+write_value(doip_writer *writer, const json_t *value, const char *string)
 {
     int n;
 
@@ -89,8 +91,21 @@ doip_writer_json_value(doip_writer *writer, const json_t *value)
     if (writer->open != OPEN_JSON)
         return DOIP_E_CONTENT;
     writer->has_text = true;
-    n = doip_json_write(value, json_sink, writer);
+    n = string != NULL ? json_write_string(string, strlen(string), json_sink, writer)
+                       : doip_json_write(value, json_sink, writer);
     return n == 0 ? 0 : writer_fail(writer, DOIP_E_SYSTEM, "a JSON value could not be written");
+}
+
+int
+doip_writer_json_value(doip_writer *writer, const json_t *value)
+{
+    return write_value(writer, value, NULL);
+}
+
+int
+writer_json_string(doip_writer *writer, const char *text)
+{
+    return write_value(writer, NULL, text);
 }
 
 int

@@ -10,12 +10,14 @@
 #include "pace.h"
 
 enum {
-    BUFFER_FIRST = 1024, /* what malloc() has at hand (its per-thread cache); enough for most answers */
+    BUFFER_FIRST =
+        1024, /* what malloc() has at hand (its per-thread cache); enough for most answers */
     BUFFER_FULL = 65536,
-    HEADER_ROOM = 6,           /* "65536\n" */
-    RECORD = 16384,            /* what one TLS record holds */
-    DIRECT_FROM = 2 * RECORD,  /* pieces of this size are not copied */
-    LARGE_CHUNK = 1024 * 1024, /* most that one chunk of a large piece has: readers may hold a chunk whole */
+    HEADER_ROOM = 6,          /* "65536\n" */
+    RECORD = 16384,           /* what one TLS record holds */
+    DIRECT_FROM = 2 * RECORD, /* pieces of this size are not copied */
+    LARGE_CHUNK =
+        1024 * 1024, /* most that one chunk of a large piece has: readers may hold a chunk whole */
 };
 
 enum open_segment { OPEN_NONE, OPEN_JSON, OPEN_BYTES };
@@ -53,6 +55,9 @@ int writer_drain(doip_writer *writer);
 /* Room for `size` more bytes, at most BUFFER_FULL: by growing, by sending, and where the stream does not wait by growing on. */
 int writer_reserve(doip_writer *writer, size_t size);
 int writer_append(doip_writer *writer, const char *data, size_t size);
+
+/* As doip_writer_json_value(), of a string. */
+int writer_json_string(doip_writer *writer, const char *text);
 
 /* Gives the empty buffer back. */
 void writer_release(doip_writer *writer);
