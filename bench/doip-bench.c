@@ -236,11 +236,11 @@ report_json(const struct result *result)
 {
     json_t *latency = json_object();
     json_t *report = json_pack(
-        "{s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "seconds", result->seconds, "rate",
+        "{s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "seconds", result->seconds, "rate",
         (double)result->answers / result->seconds, "answers", (json_int_t)result->answers, "failures",
         (json_int_t)result->failures, "brokenConnections", (json_int_t)result->broken, "handshakes",
-        (json_int_t)result->handshakes, "bytesIn", (json_int_t)result->bytes_in, "bytesOut", (json_int_t)result->bytes_out,
-        "firstProblem", result->first_problem);
+        (json_int_t)result->handshakes, "resumedHandshakes", (json_int_t)result->resumed, "bytesIn",
+        (json_int_t)result->bytes_in, "bytesOut", (json_int_t)result->bytes_out, "firstProblem", result->first_problem);
 
     for (int i = 0; i < PERCENTILES; i++)
         json_object_set_new(latency, percentiles[i].name,
@@ -257,9 +257,9 @@ report_text(const struct result *result)
 {
     printf("%12.0f requests/s    %llu answers in %g s, %llu of them no success\n", (double)result->answers / result->seconds,
            (unsigned long long)result->answers, result->seconds, (unsigned long long)result->failures);
-    printf("%12.1f MB/s in       %.1f MB/s out, %llu handshakes, %llu broken connections\n",
+    printf("%12.1f MB/s in       %.1f MB/s out, %llu handshakes (%llu resumed), %llu broken connections\n",
            (double)result->bytes_in / result->seconds / 1e6, (double)result->bytes_out / result->seconds / 1e6,
-           (unsigned long long)result->handshakes, (unsigned long long)result->broken);
+           (unsigned long long)result->handshakes, (unsigned long long)result->resumed, (unsigned long long)result->broken);
     for (int i = 0; i < PERCENTILES; i++)
         printf("%12llu us %s\n", (unsigned long long)histogram_at(&result->latency, percentiles[i].share), percentiles[i].name);
     printf("%12llu us max\n", (unsigned long long)result->latency.most);

@@ -361,8 +361,11 @@ shake_hands(struct connection *connection)
         return false;
     }
     connection->connected = true;
-    if (now_us() >= connection->thread->begin)
+    if (now_us() >= connection->thread->begin) {
         connection->thread->result.handshakes++;
+        connection->thread->result.resumed +=
+            (uint64_t)SSL_session_reused(doip_tls_ssl(connection->stream));
+    }
     return true;
 }
 
@@ -477,6 +480,7 @@ merge(struct result *into, const struct result *from)
     into->failures += from->failures;
     into->broken += from->broken;
     into->handshakes += from->handshakes;
+    into->resumed += from->resumed;
     into->bytes_in += from->bytes_in;
     into->bytes_out += from->bytes_out;
     if (into->first_problem[0] == '\0')

@@ -46,6 +46,7 @@ struct result {
     uint64_t failures; /* answers with another status than success */
     uint64_t broken;   /* connections that failed */
     uint64_t handshakes;
+    uint64_t resumed; /* of those */
     uint64_t bytes_in;
     uint64_t bytes_out;
     double seconds;
