@@ -141,6 +141,35 @@ START_TEST(a_client_that_comes_again_is_resumed_each_time)
 }
 END_TEST
 
+static int tickets_seen;
+
+static int
+count_ticket(SSL *ssl, SSL_SESSION *session)
+{
+    (void)ssl;
+    (void)session;
+    tickets_seen++;
+    return 0;
+}
+
+/* Each costs the server a sixteenth of a full handshake. */
+START_TEST(a_handshake_gives_one_ticket)
+{
+    bool resumed;
+    SSL_SESSION *first, *second;
+
+    SSL_CTX_set_session_cache_mode(client, SSL_SESS_CACHE_CLIENT);
+    SSL_CTX_sess_set_new_cb(client, count_ticket);
+    first = shake(NULL, &resumed);
+    ck_assert_int_eq(tickets_seen, 1);
+    second = shake(first, &resumed);
+    ck_assert(resumed);
+    ck_assert_int_eq(tickets_seen, 2);
+    SSL_SESSION_free(first);
+    SSL_SESSION_free(second);
+}
+END_TEST
+
 /* Turns without end beside handshakes: each ends, and none of two handshakes in a row by torn keys. */
 static atomic_bool over;
 
@@ -194,6 +223,7 @@ suite(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, a_ticket_outlives_one_turn);
     tcase_add_test(tests, a_resumed_session_gets_a_new_ticket);
+    tcase_add_test(tests, a_handshake_gives_one_ticket);
     tcase_add_loop_test(tests, a_client_that_comes_again_is_resumed_each_time, 0, 2);
     tcase_add_test(tests, turns_beside_handshakes);
     tcase_add_test(tests, a_worker_can_not_write_them);
