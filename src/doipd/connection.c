@@ -104,12 +104,14 @@ claim(struct connection *connection)
 static void
 go_on(struct connection *connection)
 {
+    int64_t now = clock_ms();
+
     if (!claim(connection)) {
         conversation_expired(connection);
         return;
     }
     if (connection->waits_for != 0)
-        doip_stream_add_waited(connection->stream, connection->waits_for, clock_ms() - connection->parked_at);
+        doip_stream_add_waited(connection->stream, connection->waits_for, now - connection->parked_at);
     conversation_go_on(connection);
 }
 
@@ -164,7 +166,7 @@ connection_start(struct worker *worker, int fd, const struct sockaddr *from, soc
 void
 connection_show(const struct connection *connection, enum score_phase phase)
 {
-    score_connection_phase(connection->score, phase, clock_ms());
+    score_connection_phase(connection->score, phase, clock_lately_ms());
 }
 
 void
@@ -199,7 +201,7 @@ connection_park(struct connection *connection, int wants, int64_t wait_ms)
     int how = connection->armed ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
     int epoll = connection->worker->pool.epoll, fd = doip_stream_fd(connection->stream);
 
-    connection->parked_at = clock_ms();
+    connection->parked_at = clock_lately_ms();
     connection->deadline = connection->parked_at + wait_ms;
     connection->waits_for = connection->phase != PHASE_HANDSHAKE && connection->phase < PHASE_FINISH ? wants : 0;
     if (connection->waits_for == DOIP_WANT_WRITE)

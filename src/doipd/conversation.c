@@ -218,7 +218,7 @@ begin_request(struct connection *connection)
 {
     connection->number++;
     connection->caller = (struct caller){.pass = {.waiting = &connection->waiting}};
-    connection->request_began = clock_us();
+    connection->request_began = clock_lately_us();
 }
 
 static enum step
