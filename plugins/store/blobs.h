@@ -68,6 +68,9 @@ void stage_free(struct stage **stage);
 void stage_leave(struct stage **stage);
 
 int stage_begin(struct stage *stage, struct failure *failure);
+/* Where the next bytes may be put, *room of them at the most: what is there when stage_write() is
+ * called with it is not copied. */
+char *stage_room(struct stage *stage, size_t *room);
 int stage_write(struct stage *stage, const void *data, size_t size, struct failure *failure);
 /* The bytes are whole and on disk; *blob says which. */
 int stage_end(struct stage *stage, struct blob *blob, struct failure *failure);

@@ -1,14 +1,16 @@
 /*
- * What blobs.c and stage.c, the two halves behind blobs.h, share. Beside them, only the
+ * What blobs.c, stage.c and stage_bytes.c, which are behind blobs.h, share. Beside them, only the
  * tool (tool/) includes it.
  */
 #ifndef STORE_BLOBS_IMPL_H
 #define STORE_BLOBS_IMPL_H
 
+#include <openssl/evp.h>
 #include <stdatomic.h>
 #include <time.h>
 
 #include "blobs.h"
+#include "relay.h"
 
 struct blobs {
     int root;
@@ -18,6 +20,23 @@ struct blobs {
     atomic_bool untidy;
     time_t opened; /* by blobs_clock() */
 };
+
+/* Of the element at hand: until the relay ends, its thread has what is marked so. */
+struct stage {
+    struct blobs *blobs;
+    char name[33];
+    int directory;
+    int data;            /* -1 between elements */
+    struct relay *relay; /* NULL: no element yet */
+    uint64_t length;     /* the relay's */
+    uint64_t behind;     /* the relay's: so much the kernel was told to write */
+    EVP_MD_CTX *digest;  /* the relay's */
+    struct failure why;  /* the relay's: what it failed of */
+    bool deferred;       /* what comes in is synced by stage_sync() */
+};
+
+/* errno in words; returns REPOSITORY_FAILED. */
+int stage_fail(struct failure *failure, const char *what);
 
 enum { BLOB_PATH = 2 + 1 + 64 + 1 };
 

@@ -169,6 +169,12 @@ stage_small(struct repository_change *change, struct staged *staged, const void 
     return REPOSITORY_OK;
 }
 
+char *
+repository_stage_room(struct repository_change *change, size_t *room)
+{
+    return change->staged[change->count - 1].data == NULL ? stage_room(change->stage, room) : NULL;
+}
+
 int
 repository_stage_write(struct repository_change *change, const void *data, size_t size,
                        struct failure *failure)

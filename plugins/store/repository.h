@@ -88,6 +88,9 @@ int repository_stage_begin(struct repository_change *change, const char *element
 int repository_stage_write(struct repository_change *change, const void *data, size_t size,
                            struct failure *failure);
 int repository_stage_end(struct repository_change *change, struct failure *failure);
+/* Where the next bytes of a large element are best put, *room of them at the most, as
+ * repository_stage_write() need not copy them from there; NULL: nowhere, as it may be a small one. */
+char *repository_stage_room(struct repository_change *change, size_t *room);
 
 /*
  * Commits the change as the new object `id`; `object` is as doip_object_check() leaves it, its own

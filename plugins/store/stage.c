@@ -1,7 +1,7 @@
 /*
- * Element bytes on their way in (blobs.h): streamed into a stage, hashed as they come, synced, and
- * linked among the elements. In each worker process, from any thread; a stage belongs to one thread
- * at a time.
+ * Stages (blobs.h): the directories of changes under way, whose bytes (stage_bytes.c) are linked
+ * among the elements. In each worker process, from any thread; a stage belongs to one thread at a
+ * time.
  */
 #include "blobs_impl.h"
 
@@ -15,25 +15,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The kernel is told to start writing so many bytes at a time, so that the sync at the end is
- * short. */
-#define WRITE_BEHIND (8u << 20)
-
 /* A process that was killed may hold its locks for so long, while its last sync goes on. */
 #define DYING_S 10
 
-struct stage {
-    struct blobs *blobs;
-    char name[33];
-    int directory;
-    int data; /* -1 between elements */
-    uint64_t length;
-    uint64_t behind;
-    bool deferred; /* what comes in is synced by stage_sync() */
-    EVP_MD_CTX *digest;
-};
-
-static int
+int
 stage_fail(struct failure *failure, const char *what)
 {
     return failure_set(failure, "element bytes can't be %s: %s", what, strerror(errno));
@@ -131,6 +116,7 @@ stage_leave(struct stage **stage)
 {
     if (*stage == NULL)
         return;
+    relay_free(&(*stage)->relay);
     if ((*stage)->data >= 0)
         close((*stage)->data);
     if ((*stage)->directory >= 0)
@@ -167,65 +153,6 @@ stage_free(struct stage **stage)
     if (*stage != NULL)
         stage_remove(*stage);
     stage_leave(stage);
-}
-
-/* ------------------------------------------------------------------ bytes in */
-
-int
-stage_begin(struct stage *stage, struct failure *failure)
-{
-    stage->length = stage->behind = 0;
-    stage->data = openat(stage->directory, "data", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (stage->data < 0)
-        return stage_fail(failure, "stored");
-    if (EVP_DigestInit_ex(stage->digest, EVP_sha256(), NULL) != 1)
-        return failure_set(failure, "SHA-256 is not to be had");
-    return REPOSITORY_OK;
-}
-
-int
-stage_write(struct stage *stage, const void *data, size_t size, struct failure *failure)
-{
-    const char *next = data;
-
-    if (EVP_DigestUpdate(stage->digest, data, size) != 1)
-        return failure_set(failure, "SHA-256 failed");
-    while (size > 0) {
-        ssize_t written = write(stage->data, next, size);
-
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return stage_fail(failure, "stored");
-        next += written;
-        size -= (size_t)written;
-        stage->length += (uint64_t)written;
-    }
-    if (stage->length - stage->behind >= WRITE_BEHIND) {
-        sync_file_range(stage->data, (off64_t)stage->behind,
-                        (off64_t)(stage->length - stage->behind), SYNC_FILE_RANGE_WRITE);
-        stage->behind = stage->length;
-    }
-    return REPOSITORY_OK;
-}
-
-int
-stage_end(struct stage *stage, struct blob *blob, struct failure *failure)
-{
-    int result;
-
-    memset(blob, 0, sizeof(*blob));
-    if (EVP_DigestFinal_ex(stage->digest, blob->sha256, NULL) != 1)
-        return failure_set(failure, "SHA-256 failed");
-    blob_name(blob);
-    blob->length = stage->length;
-    if (!stage->deferred && fsync(stage->data) != 0)
-        return stage_fail(failure, "synced to disk");
-    result = close(stage->data);
-    stage->data = -1;
-    if (result != 0 || renameat(stage->directory, "data", stage->directory, blob->name) != 0)
-        return stage_fail(failure, "stored");
-    return REPOSITORY_OK;
 }
 
 /* ------------------------------------------------------------------ among the elements */

@@ -10,9 +10,8 @@
 
 #include "store.h"
 
-/* What is read from the client at a time, on the stack: a heap would be tidied for so large a block
- * each time. */
-#define PIECE (64u << 10)
+/* What is read at a time of an element that may be a small one: a TLS record. */
+#define PIECE (16u << 10)
 
 /* Bytes of the element at hand, from the client to the change. */
 static doip_result
@@ -21,13 +20,19 @@ stage_bytes(doip_request *request, doip_response *response, struct repository_ch
     char piece[PIECE];
     struct failure failure;
     ssize_t got;
-    int status;
 
-    while ((got = doip_read(request, piece, sizeof(piece))) > 0) {
-        status = repository_stage_write(change, piece, (size_t)got, &failure);
-        if (status != REPOSITORY_OK)
+    do {
+        size_t room = sizeof(piece);
+        char *place = repository_stage_room(change, &room);
+        int status;
+
+        if (place == NULL)
+            place = piece;
+        got = doip_read(request, place, room);
+        if (got > 0 && (status = repository_stage_write(change, place, (size_t)got, &failure)) !=
+                           REPOSITORY_OK)
             return store_fail(request, response, status, &failure);
-    }
+    } while (got > 0);
     if (got < 0)
         return DOIP_FAILED;
     if (repository_stage_end(change, &failure) != REPOSITORY_OK)

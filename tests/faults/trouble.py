@@ -43,7 +43,7 @@ class Walker(world.Client):
     def fresh(self):
         """New contents in every walk: bytes that are there already are not written."""
         self.number += 1
-        elements = [content.Element(name, None, None, (size, self.number)) for name, size in (("a", 20000), ("b", 100), ("c", 70000))]
+        elements = [content.Element(name, None, None, (size, self.number)) for name, size in (("a", 20000), ("b", 100), ("c", 700000))]
         return content.State("Walk", {"content": {"n": self.number}}, elements)
 
     def prepare(self):

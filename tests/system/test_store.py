@@ -385,6 +385,26 @@ class Lasting(Case):
     def element_bytes(self, made):
         return [path for path in store_files(made.root) if os.path.exists(path) and os.path.getsize(path) > 0]
 
+    def test_a_large_upload_that_breaks_off_leaves_no_file_and_no_thread(self):
+        made = self.make(settings={"workers": {"processes": 1}})
+        whole = doip.message(doip.CREATE, SERVICE, doip.object_segments({"type": "T", "elements": [{"id": "e"}]}, {"e": os.urandom(4 << 20)}))
+        worker, = made.workers()
+
+        def threads():
+            return len(os.listdir(f"/proc/{worker}/task"))
+        with made.connect() as client:
+            client.sock.sendall(whole)
+            self.ok(client.response())
+        files, before = len(self.element_bytes(made)), threads()
+        for leave in (doip.Connection.abort, doip.Connection.end_writing):
+            with self.subTest(leave=leave.__name__), made.connect() as client:
+                client.sock.sendall(whole[:3 << 20])
+                until(lambda: threads() > before, "a second thread of a large upload")
+                leave(client)
+                until(lambda: len(self.element_bytes(made)) == files, "half of an element to be removed")
+                until(lambda: threads() == before, f"{before} threads as before, not {threads()}")
+        self.assertEqual(made.workers(), [worker])
+
     def test_limits_are_told_before_all_is_sent(self):
         made = self.make(settings={"handler": {"store": {"options": {"max_element": "1M", "quota": "2M"}}}})
 

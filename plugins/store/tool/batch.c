@@ -16,13 +16,7 @@
 #include "tool_sql.h"
 
 /* What a transaction takes at most, before the object that passes it. */
-enum {
-    OBJECTS_MAX = 256,
-    BYTES_MAX = 1024,
-    BATCH_SIZE = 64 << 20,
-    SMALL_ALL = 16 << 20,
-    PIECE = 1 << 20
-};
+enum { OBJECTS_MAX = 256, BYTES_MAX = 1024, BATCH_SIZE = 64 << 20, SMALL_ALL = 16 << 20 };
 
 int
 batch_init(struct batch *batch, struct failure *failure)
@@ -88,13 +82,18 @@ bytes_small(struct batch_bytes *bytes, int fd, struct failure *failure)
 static int
 stage_from(struct batch *batch, const struct blob *blob, int fd, struct failure *failure)
 {
-    static char piece[PIECE];
     int status = stage_begin(batch->stage, failure);
     ssize_t size = 1;
 
-    while (status == REPOSITORY_OK && (size = read(fd, piece, sizeof(piece))) > 0) {
-        progress_add(&batch->progress, (uint64_t)size);
-        status = stage_write(batch->stage, piece, (size_t)size, failure);
+    while (status == REPOSITORY_OK && size > 0) {
+        size_t room;
+        char *place = stage_room(batch->stage, &room);
+
+        size = read(fd, place, room);
+        if (size > 0) {
+            progress_add(&batch->progress, (uint64_t)size);
+            status = stage_write(batch->stage, place, (size_t)size, failure);
+        }
     }
     if (status == REPOSITORY_OK && size < 0)
         status = failure_set(failure, "elements/%s: %s", blob->name, strerror(errno));
