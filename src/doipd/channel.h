@@ -16,6 +16,7 @@ enum channel_kind {
     CHANNEL_LEAVING = 'L', /* worker: retires of itself, and wants to be replaced */
     CHANNEL_SERVE = 'S',   /* master: accept connections */
     CHANNEL_RETIRE = 'D',  /* master: stop accepting, serve what is there, end */
+    CHANNEL_END = 'E',     /* master: the same, and soon: nobody accepts meanwhile */
     CHANNEL_STOP = 'Q',    /* master: end now */
     CHANNEL_LOG_LEVEL = 'V', /* master: log from this level on, by its name */
     CHANNEL_ASK = 'P',     /* master: are you alive? */

@@ -357,8 +357,10 @@ generation_reaped(struct generation *generation, struct child *child, int status
 /* ------------------------------------------------------------------ the end */
 
 void
-generation_retire(struct generation *generation, int64_t now, bool at_once)
+generation_retire(struct generation *generation, int64_t now, enum generation_end how)
 {
+    static const enum channel_kind words[] = {CHANNEL_RETIRE, CHANNEL_END, CHANNEL_STOP};
+
     if (generation->state != GENERATION_FAILED)
         generation->state = GENERATION_RETIRING;
     listener_set_close(&generation->listeners);
@@ -367,8 +369,8 @@ generation_retire(struct generation *generation, int64_t now, bool at_once)
 
         if (child->state == CHILD_NONE)
             continue;
-        set_kill_at(generation, child, now, at_once);
-        tell(child, at_once ? CHANNEL_STOP : CHANNEL_RETIRE);
+        set_kill_at(generation, child, now, how == END_AT_ONCE);
+        tell(child, words[how]);
     }
 }
 

@@ -82,8 +82,11 @@ void generation_make_room(struct generation *generation, struct child *child, in
 /* Takes a worker's death. */
 void generation_reaped(struct generation *generation, struct child *child, int status, int64_t now);
 
-/* Lets its workers drain and end; `at_once` without draining. */
-void generation_retire(struct generation *generation, int64_t now, bool at_once);
+/* How its workers end: while others serve, as the last ones, or without draining. */
+enum generation_end { END_REPLACED, END_LAST, END_AT_ONCE };
+
+/* Lets its workers end. */
+void generation_retire(struct generation *generation, int64_t now, enum generation_end how);
 
 /* Kills retiring workers that overstay. */
 void generation_enforce(struct generation *generation, int64_t now);

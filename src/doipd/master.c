@@ -55,7 +55,7 @@ end(struct master *master, bool at_once)
     if (master->coming != NULL)
         snprintf(master->coming->failure, sizeof master->coming->failure, "stopped while starting");
     for (struct generation *at = master->all; at != NULL; at = at->next)
-        generation_retire(at, now, at_once || at == master->coming);
+        generation_retire(at, now, at_once || at == master->coming ? END_AT_ONCE : END_LAST);
     if (master->coming != NULL && master->serving == NULL)
         snprintf(master->failure, sizeof master->failure, "%s", master->coming->failure);
     master->serving = NULL;

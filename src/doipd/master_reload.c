@@ -120,7 +120,7 @@ promote(struct master *master)
     use_log(master, fresh->config);
     use_control(master, fresh->config);
     if (old != NULL) {
-        generation_retire(old, clock_ms(), false);
+        generation_retire(old, clock_ms(), END_REPLACED);
         tell_reloaded(master);
         return;
     }
@@ -137,7 +137,7 @@ give_up_coming(struct master *master)
 
     failed->state = GENERATION_FAILED;
     master->coming = NULL;
-    generation_retire(failed, clock_ms(), true);
+    generation_retire(failed, clock_ms(), END_AT_ONCE);
     if (master->serving != NULL) {
         refuse_reload(master, failed->failure);
         return;

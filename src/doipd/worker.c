@@ -183,6 +183,15 @@ serve(struct control *control)
         give_up(worker->setup, "a worker can't serve: out of memory");
 }
 
+/* Until the service has ended, and may be another, whoever is new waits, or is refused: so those who keep a connection busy have it ended with
+ * their next answer. A reload need not do that. */
+static void
+end(struct control *control)
+{
+    drain(control, "the service ends");
+    atomic_store(&control->worker->last_call, true);
+}
+
 static void
 hear_master(struct control *control)
 {
@@ -194,6 +203,8 @@ hear_master(struct control *control)
         serve(control);
     else if (kind == CHANNEL_RETIRE)
         drain(control, "the master says so");
+    else if (kind == CHANNEL_END)
+        end(control);
     else if (kind == CHANNEL_LOG_LEVEL && log_level_parse(text) >= 0)
         log_set_level(log_level_parse(text));
     else if (kind == CHANNEL_ASK) {
@@ -248,13 +259,21 @@ look_at_handlers(struct control *control, int64_t now)
     drain(control, "a handler runs for too long");
 }
 
+static int64_t
+last_call_at(const struct control *control)
+{
+    int64_t half = (int64_t)control->worker->config->timeouts.shutdown * 500;
+
+    return control->drain_until - (half < LAST_CALL_MS ? half : LAST_CALL_MS);
+}
+
 /* How long a connection must have been quiet to be closed; -1: it is not. */
 static int64_t
-quiet_ms(const struct worker *worker)
+quiet_ms(const struct control *control, int64_t now)
 {
-    if (!atomic_load(&worker->draining))
+    if (!atomic_load(&control->worker->draining))
         return -1;
-    return atomic_load(&worker->last_call) ? 0 : QUIET_MS;
+    return now >= last_call_at(control) ? 0 : QUIET_MS;
 }
 
 /*
@@ -289,21 +308,13 @@ sweep(struct control *control, int64_t now)
     control->sweep_at = now + SWEEP_MS;
     look_at_handlers(control, now);
     descriptors_look();
-    connections_sweep(control->worker, now, quiet_ms(control->worker));
+    connections_sweep(control->worker, now, quiet_ms(control, now));
 }
 
 static int64_t
 sooner(int64_t due, int64_t at)
 {
     return due < 0 || at < due ? at : due;
-}
-
-static int64_t
-last_call_at(const struct control *control)
-{
-    int64_t half = (int64_t)control->worker->config->timeouts.shutdown * 500;
-
-    return control->drain_until - (half < LAST_CALL_MS ? half : LAST_CALL_MS);
 }
 
 /* Ends what is over; gives the time to look again, -1 for only when woken. */

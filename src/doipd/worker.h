@@ -53,7 +53,7 @@ struct worker {
     size_t acceptor_count;
     int wake; /* an eventfd: the control thread has something new to look at */
     atomic_bool draining;
-    atomic_bool last_call; /* draining is nearly over: a connection ends after the answer that it gets now */
+    atomic_bool last_call; /* draining is nearly over, or the service ends: a connection does after the answer that it gets now */
     atomic_int accepting; /* threads that may have an accepted socket in hand, not yet counted below */
     pthread_mutex_t lock; /* of the list below */
     struct connection *connections;

@@ -52,7 +52,7 @@ class Client(threading.Thread):
         if self.connection is None:
             self.kind = "connect"
             self.worker = None
-            self.connection = self.load.made.connect(timeout=60)
+            self.connection = self.load.made.connect(timeout=self.load.patience)
             self.worker = self.met()
         self.kind = random.choice(self.kinds)
         getattr(self, self.kind)()
@@ -167,8 +167,8 @@ class Mixed(Client):
 class Load:
     """So many clients that keep their connections and so many that do not, for as long as the `with` lasts."""
 
-    def __init__(self, made, keeping=4, fresh=3, kind=Client, pause=0.0):
-        self.made, self.ended, self.killed = made, threading.Event(), {}
+    def __init__(self, made, keeping=4, fresh=3, kind=Client, pause=0.0, patience=60):
+        self.made, self.ended, self.killed, self.patience = made, threading.Event(), {}, patience
         self.clients = ([kind(self, True, pause or 0.05) for _ in range(keeping)] + [kind(self, False, pause) for _ in range(fresh)])
 
     def __enter__(self):

@@ -14,7 +14,7 @@ import time
 
 import doip
 from base import Case
-from daemon import SERVICE, UNDER, sanitized, until
+from daemon import SERVICE, SLOW, UNDER, sanitized, until
 from load import Load, Mixed
 
 LONG = int(os.environ.get("DOIPD_TEST_LONG", "0"))
@@ -70,21 +70,21 @@ class Unharmed(LoadCase):
         self.assertEqual(len(load.killed), kills)
         self.assertLess(load.sum("cut"), kills * len(load.clients))
 
-    def restart(self, one, more):
-        """As an upgrade does it: the old process is asked to end, the new one gets the same socket when it has."""
-        made = self.make(start=False, settings={"timeouts": {"shutdown": 6}, "log": {"access": False}})
+    def first(self, one):
+        made = self.make(start=False, settings={"timeouts": {"shutdown": 60}, "log": {"access": False}})
         self.addCleanup(made.stop)
         made.passed = [one]
         made.port = one.getsockname()[1]
-        made.change(more)
         made.change({"listen": [f"{doip.HOST}:{made.port}"]})
         return made.start()
 
     def test_restarts_with_socket_activation(self):
+        """As an upgrade does it: the old process is asked to end, the new one gets the same socket when it has. Who comes meanwhile waits, `doip`
+        for no longer than ten seconds: those who keep a connection busy must not hold the end up."""
         one = listening()
         self.addCleanup(one.close)
-        made = self.restart(one, {})
-        with Load(made) as load:
+        made = self.first(one)
+        with Load(made, patience=10 * SLOW) as load:
             for number in range(20 if LONG else 3):
                 time.sleep(1)
                 made.stop()
