@@ -18,11 +18,42 @@
 
 enum {
     PAUSE_SHARE_MS = 20,      /* above the worker's share of connections */
-    PAUSE_FULL_MS = 100,      /* workers.connections reached */
+    PAUSE_FULL_MS = 100,      /* workers.connections or limits.connections reached */
     PAUSE_ROOM_MS = 10,       /* the same, and room is being made */
-    SPARE_PART = 64,          /* of workers.connections, made free beyond those that wait */
+    SPARE_PART = 64,          /* of what is reached, made free beyond those that wait */
     PAUSE_RESOURCES_MS = 500, /* no descriptors or memory */
 };
+
+/* What is full; where it is the service, it does not matter what a worker has left. */
+enum room { ROOM, WORKER_FULL, SERVICE_FULL };
+
+/*
+ * No lock, and no count of its own that a worker's death would leave wrong: what each worker says is added up. Those that accept at the same
+ * moment may pass the limit by one each.
+ */
+static bool
+service_is_full(const struct worker *worker)
+{
+    long open = 0, most = worker->config->limits.connections;
+
+    for (const struct scoreboard *at = worker->setup->boards; at != NULL && most > 0; at = at->next)
+        open += scoreboard_open(at);
+    return most > 0 && open >= most;
+}
+
+static enum room
+look_for_room(const struct worker *worker)
+{
+    if (service_is_full(worker))
+        return SERVICE_FULL;
+    return atomic_load(&worker->count) >= worker->config->workers.connections ? WORKER_FULL : ROOM;
+}
+
+static int
+most_of(const struct worker *worker, enum room room)
+{
+    return room == SERVICE_FULL ? worker->config->limits.connections : worker->config->workers.connections;
+}
 
 static void
 arm(struct acceptor *acceptor)
@@ -86,6 +117,18 @@ accept_failed(struct acceptor *acceptor, int error)
     }
 }
 
+static bool
+has_room(const struct acceptor *acceptor)
+{
+    struct worker *worker = acceptor->worker;
+    enum room room = look_for_room(worker);
+
+    if (room != ROOM && worker_may_say(&worker->full_said))
+        log_warning(CONNECTIONS_FULL, "%s.connections = %d is reached: new ones take the places of those that are idle",
+                    room == SERVICE_FULL ? "limits" : "workers", most_of(worker, room));
+    return room == ROOM;
+}
+
 static void
 accepted(struct acceptor *acceptor, int fd, const struct sockaddr_storage *from, socklen_t length)
 {
@@ -95,14 +138,10 @@ accepted(struct acceptor *acceptor, int fd, const struct sockaddr_storage *from,
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
     connection_start(worker, fd, (const struct sockaddr *)from, length);
-    if (atomic_load(&worker->count) >= worker->config->workers.connections) {
-        if (worker_may_say(&worker->full_said))
-            log_warning(CONNECTIONS_FULL, "workers.connections = %d is reached: new ones take the places of those that are idle",
-                        worker->config->workers.connections);
+    if (!has_room(acceptor))
         pause_for(acceptor, PAUSE_FULL_MS);
-    } else if (scoreboard_above_share(worker->setup->board, worker->setup->part)) {
+    else if (scoreboard_above_share(worker->setup->board, worker->setup->part))
         pause_for(acceptor, PAUSE_SHARE_MS);
-    }
 }
 
 static bool
@@ -129,7 +168,9 @@ acceptor_ready(struct source *source)
     struct worker *worker = acceptor->worker;
 
     atomic_fetch_add(&worker->accepting, 1);
-    if (!atomic_load(&worker->draining))
+    if (!atomic_load(&worker->draining) && service_is_full(worker))
+        pause_for(acceptor, PAUSE_FULL_MS);
+    else if (!atomic_load(&worker->draining))
         accept_one(acceptor);
     if (atomic_fetch_sub(&worker->accepting, 1) == 1 && atomic_load(&worker->draining))
         worker_wake(worker);
@@ -168,31 +209,46 @@ queued(const struct acceptor *acceptor)
     return getsockopt(acceptor->fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 ? info.tcpi_unacked : 0;
 }
 
-/* For who waits while the worker is full, and some more, so that not everybody waits: when to look again. */
+/*
+ * For who waits, and some more, so that not everybody waits: when to look again. Where the service is full, each worker does that for itself: the
+ * scoreboard says which are the longest idle of all, and it closes those of them that are its own.
+ */
 static int64_t
-make_room(const struct acceptor *acceptor, int64_t now)
+make_room(const struct acceptor *acceptor, enum room room, int64_t now)
 {
-    unsigned spare = (unsigned)acceptor->worker->config->workers.connections / SPARE_PART;
-    unsigned waiting = queued(acceptor);
-    bool made = waiting > 0 && connections_make_room(acceptor->worker, waiting + spare, now);
+    struct worker *worker = acceptor->worker;
+    unsigned waiting = queued(acceptor), wanted = waiting + (unsigned)most_of(worker, room) / SPARE_PART;
+    size_t whose = room == SERVICE_FULL ? SCORE_ALL : worker->setup->part;
+    bool made = waiting > 0 && connections_make_room(worker, scoreboard_idle_since(worker->setup->board, whose, wanted), wanted, now);
 
     return now + (made ? PAUSE_ROOM_MS : PAUSE_FULL_MS);
+}
+
+static void
+resume(struct acceptor *acceptor, enum room room, int64_t now)
+{
+    /* Others have filled the service: whoever has the longest idle must look for who waits, or nobody would. */
+    if (acceptor->armed && room == SERVICE_FULL) {
+        disarm(acceptor);
+        acceptor->resume_at = now;
+    }
+    if (!acceptor->armed && acceptor->resume_at <= now && room != ROOM)
+        acceptor->resume_at = make_room(acceptor, room, now);
+    if (!acceptor->armed && acceptor->resume_at <= now)
+        arm(acceptor);
 }
 
 int64_t
 acceptors_resume(struct worker *worker, int64_t now)
 {
-    bool full = atomic_load(&worker->count) >= worker->config->workers.connections;
+    enum room room = look_for_room(worker);
     int64_t next = -1;
 
     for (size_t i = 0; i < worker->acceptor_count && !atomic_load(&worker->draining); i++) {
         struct acceptor *acceptor = &worker->acceptors[i];
 
         pthread_mutex_lock(&acceptor->lock);
-        if (!acceptor->armed && acceptor->resume_at <= now && full)
-            acceptor->resume_at = make_room(acceptor, now);
-        if (!acceptor->armed && acceptor->resume_at <= now)
-            arm(acceptor);
+        resume(acceptor, room, now);
         if (!acceptor->armed && (next < 0 || acceptor->resume_at < next))
             next = acceptor->resume_at;
         pthread_mutex_unlock(&acceptor->lock);
@@ -219,11 +275,14 @@ acceptors_stop(struct worker *worker)
     atomic_store(&worker->score->accepting, false);
     for (size_t i = 0; i < worker->acceptor_count; i++) {
         struct acceptor *acceptor = &worker->acceptors[i];
+        bool woken;
 
         pthread_mutex_lock(&acceptor->lock);
+        woken = acceptor->armed;
         disarm(acceptor);
         pthread_mutex_unlock(&acceptor->lock);
-        take_queued(acceptor);
+        if (woken || !service_is_full(worker))
+            take_queued(acceptor);
     }
 }
 

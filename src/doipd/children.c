@@ -44,6 +44,15 @@ forget_others(const struct generation *own, struct generation *all)
     }
 }
 
+/* In the child, too: it counts the connections of all. */
+static const struct scoreboard *
+all_boards(struct generation *all)
+{
+    for (struct generation *at = all; at != NULL; at = at->next)
+        at->board.next = at->next != NULL ? &at->next->board : NULL;
+    return &all->board;
+}
+
 static _Noreturn void
 become_worker(const struct generation *generation, struct generation *all, const struct child *child, int channel)
 {
@@ -64,6 +73,7 @@ become_worker(const struct generation *generation, struct generation *all, const
         .service = generation->service,
         .listeners = &generation->listeners,
         .board = &generation->board,
+        .boards = all_boards(all),
         .generation = generation->number,
         .index = child->number - 1,
         .part = child->part,

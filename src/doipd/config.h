@@ -91,7 +91,8 @@ struct config {
         uint64_t unread;       /* bytes */
         uint64_t body_rate;    /* bytes per second; 0: any */
         int json_depth;
-        int connections_per_address; /* 0: any number, as the next */
+        int connections;             /* of all workers; 0: any number, as the next two */
+        int connections_per_address;
         int requests_per_connection;
         int backlog; /* 0: as the system has it */
     } limits;

@@ -168,6 +168,38 @@ check_group(struct config_reader *reader)
     return true;
 }
 
+/* A limit of all workers together that their own makes impossible. */
+static bool
+check_reachable(struct config_reader *reader, const char *name, int limit)
+{
+    const struct config *config = reader->config;
+    int processes = config->workers.processes, each = config->workers.connections;
+
+    return processes == 0 || limit / processes <= each || !config_is_set(config, "workers.connections") ||
+           fail_at(reader, name, "%d can never be reached with %d workers of %d connections (%s)", limit, processes, each,
+                   *origin(config, "workers.connections"));
+}
+
+static bool
+check_connections(struct config_reader *reader)
+{
+    const struct config *config = reader->config;
+    int all = config->limits.connections, address = config->limits.connections_per_address;
+
+    if (config->workers.connections < config->workers.threads &&
+        config_is_set(config, "workers.connections") && config_is_set(config, "workers.threads"))
+        return fail_at(reader, "workers.threads",
+                       "%d threads can never be busy with %d connections (%s); at most as many",
+                       config->workers.threads, config->workers.connections,
+                       *origin(config, "workers.connections"));
+    if (all > 0 && address > all)
+        return fail_at(reader, "limits.connections_per_address",
+                       "%d can never be reached with limits.connections = %d (%s); at most as many", address, all,
+                       *origin(config, "limits.connections"));
+    return check_reachable(reader, "limits.connections", all) &&
+           check_reachable(reader, "limits.connections_per_address", address);
+}
+
 static bool
 check(struct config_reader *reader)
 {
@@ -177,25 +209,13 @@ check(struct config_reader *reader)
         return fail_at(reader, "tls.key", "a key without a certificate; set tls.certificate too");
     if (config->tls.ocsp[0] != '\0' && config->tls.certificate[0] == '\0')
         return fail_at(reader, "tls.ocsp", "a response without a certificate; set tls.certificate too");
-    if (config->workers.connections < config->workers.threads &&
-        config_is_set(config, "workers.connections") && config_is_set(config, "workers.threads"))
-        return fail_at(reader, "workers.threads",
-                       "%d threads can never be busy with %d connections (%s); at most as many",
-                       config->workers.threads, config->workers.connections,
-                       *origin(config, "workers.connections"));
-    if (config->workers.processes > 0 && config->limits.connections_per_address / config->workers.processes > config->workers.connections &&
-        config_is_set(config, "workers.connections"))
-        return fail_at(reader, "limits.connections_per_address",
-                       "%d can never be reached with %d workers of %d connections (%s)",
-                       config->limits.connections_per_address, config->workers.processes, config->workers.connections,
-                       *origin(config, "workers.connections"));
     if (config->service
             .address[strspn(config->service.address, "0123456789abcdefghijklmnopqrstuvwxyz"
                                                      "ABCDEFGHIJKLMNOPQRSTUVWXYZ.:-_")] != '\0')
         return fail_at(reader, "service.address",
                        "\"%s\" is neither an address (without port and brackets) nor a host name",
                        config->service.address);
-    if (!check_group(reader))
+    if (!check_connections(reader) || !check_group(reader))
         return false;
     reader->origin = *origin(config, "listen");
     return config_listen_check(reader);

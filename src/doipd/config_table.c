@@ -79,6 +79,7 @@ const struct config_key config_keys[] = {
     {"limits.unread", CONFIG_SIZE, 0, 1024 * GIB, "\"1M\"", AT(limits.unread), "bytes"},
     {"limits.body_rate", CONFIG_SIZE, 0, GIB, "\"1K\"", AT(limits.body_rate), "bytes per second"},
     {"limits.json_depth", CONFIG_INT, 8, DOIP_JSON_DEPTH_MOST, "2048", AT(limits.json_depth), "levels"},
+    {"limits.connections", CONFIG_INT, 0, 1000000000, "0", AT(limits.connections), "of all workers; 0: any number"},
     {"limits.connections_per_address", CONFIG_INT, 0, 1000000, "0",
      AT(limits.connections_per_address), "of all workers; 0: any number"},
     {"limits.requests_per_connection", CONFIG_INT, 0, 1000000000, "0",

@@ -16,10 +16,7 @@
 #include "conversation.h"
 #include "descriptors.h"
 
-enum {
-    ROOM_MOST = 64,       /* connections expired at once to make room */
-    IDLE_LEAST_MS = 2000, /* an idle connection that may be closed for it: a client may be about to send its next request */
-};
+enum { IDLE_LEAST_MS = 2000 }; /* an idle connection that may be closed to make room: a client may be about to send its next request */
 
 /* ------------------------------------------------------------------ start and end */
 
@@ -233,6 +230,13 @@ is_idle(const struct connection *connection)
            doip_writer_buffered(connection->writer) == 0;
 }
 
+/* As others see it on the scoreboard. */
+static int64_t
+idle_since(const struct connection *connection)
+{
+    return connection->score != NULL ? atomic_load(&connection->score->changed) : connection->parked_at;
+}
+
 /* The client may be reading although the socket does not take more yet: then it is waited for anew. */
 static bool
 goes_on_reading(struct connection *connection, int64_t now)
@@ -254,7 +258,7 @@ is_over(struct connection *connection, int64_t now, int64_t quiet_ms)
 {
     if (now >= connection->deadline)
         return !goes_on_reading(connection, now);
-    return quiet_ms >= 0 && is_idle(connection) && now - connection->parked_at >= quiet_ms;
+    return quiet_ms >= 0 && is_idle(connection) && now - idle_since(connection) >= quiet_ms;
 }
 
 /* Only while it is in our hand may a parked connection be looked at. */
@@ -294,62 +298,15 @@ connections_sweep(struct worker *worker, int64_t now, int64_t quiet_ms)
     pthread_mutex_unlock(&worker->lock);
 }
 
-/* Those that have been idle the longest so far, the longest first. */
-struct idlest {
-    size_t count;
-    size_t most;
-    struct {
-        struct connection *connection;
-        int64_t since;
-    } items[ROOM_MOST];
-};
-
-static void
-consider(struct idlest *idlest, struct connection *connection, int64_t since)
-{
-    size_t at = idlest->count;
-
-    if (at == idlest->most && since >= idlest->items[at - 1].since)
-        return;
-    if (at == idlest->most)
-        at--;
-    else
-        idlest->count++;
-    for (; at > 0 && idlest->items[at - 1].since > since; at--)
-        idlest->items[at] = idlest->items[at - 1];
-    idlest->items[at].connection = connection;
-    idlest->items[at].since = since;
-}
-
-static void
-look_at_idle(struct idlest *idlest, struct connection *connection)
-{
-    bool idle;
-    int64_t since;
-
-    if (!take_in_hand(connection))
-        return;
-    idle = is_idle(connection);
-    since = connection->parked_at;
-    atomic_store(&connection->state, STATE_PARKED);
-    if (idle)
-        consider(idlest, connection, since);
-}
-
 bool
-connections_make_room(struct worker *worker, unsigned most, int64_t now)
+connections_make_room(struct worker *worker, int64_t since, unsigned most, int64_t now)
 {
-    struct idlest idlest = {.most = most < ROOM_MOST ? most : ROOM_MOST};
-    bool any = false;
+    int64_t quiet = now - since > IDLE_LEAST_MS ? now - since : IDLE_LEAST_MS;
+    unsigned made = 0;
 
     pthread_mutex_lock(&worker->lock);
-    for (struct connection *at = worker->connections; at != NULL; at = at->next)
-        look_at_idle(&idlest, at);
-    for (size_t i = 0; i < idlest.count; i++) {
-        int64_t quiet = now - idlest.items[i].since;
-
-        any = (quiet >= IDLE_LEAST_MS && expire(idlest.items[i].connection, now, quiet, true)) || any;
-    }
+    for (struct connection *at = worker->connections; at != NULL && made < most; at = at->next)
+        made += idle_since(at) <= now - quiet && expire(at, now, quiet, true);
     pthread_mutex_unlock(&worker->lock);
-    return any;
+    return made > 0;
 }

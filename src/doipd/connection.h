@@ -87,7 +87,7 @@ const char *connection_tls_version(const struct connection *connection);
 /* Control thread: expires those whose time is over; while draining also those that were quiet for `quiet_ms`. */
 void connections_sweep(struct worker *worker, int64_t now, int64_t quiet_ms);
 
-/* Control thread: expires those that have been idle the longest, `most` of them, if idle for 2 seconds at least. False: there was none. */
-bool connections_make_room(struct worker *worker, unsigned most, int64_t now);
+/* Control thread: expires those that have been idle since then, `most` of them, and for 2 seconds at least. False: there was none. */
+bool connections_make_room(struct worker *worker, int64_t since, unsigned most, int64_t now);
 
 #endif

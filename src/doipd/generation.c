@@ -106,15 +106,3 @@ generation_empty(const struct generation *generation)
             return false;
     return true;
 }
-
-long
-generation_connections(const struct generation *generation)
-{
-    long all = 0;
-
-    for (size_t i = 0; i < generation->slots; i++) {
-        int some = atomic_load(&scoreboard_worker(&generation->board, i)->connections);
-        all += some > 0 ? some : 0;
-    }
-    return all;
-}

@@ -95,8 +95,6 @@ void generation_enforce(struct generation *generation, int64_t now);
 int64_t generation_due(const struct generation *generation);
 
 bool generation_all_ready(const struct generation *generation);
-/* Of all its workers, as they say. */
-long generation_connections(const struct generation *generation);
 bool generation_empty(const struct generation *generation);
 
 #endif

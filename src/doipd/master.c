@@ -139,7 +139,7 @@ look_at_rate(struct master *master, int64_t now)
     metrics_add_up(&sum);
     rate_look(&master->rate, now, metrics_requests(&sum));
     for (const struct generation *at = master->all; at != NULL; at = at->next)
-        connections += generation_connections(at);
+        connections += scoreboard_open(&at->board);
     if (master->serving != NULL)
         notify_status(connections, rate_per_second(&master->rate, now, metrics_requests(&sum)));
 }

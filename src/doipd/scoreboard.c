@@ -10,7 +10,10 @@
 #include "scoreboard.h"
 #include "shared_text.h"
 
-enum { SHARE_SLACK = 16 };
+enum {
+    SHARE_SLACK = 16,
+    IDLEST_MOST = 64, /* that are told apart */
+};
 
 static void *
 shared_pages(size_t size)
@@ -57,6 +60,18 @@ void
 scoreboard_clear(const struct scoreboard *board, size_t worker)
 {
     memset(board->base + worker * board->stride, 0, board->stride);
+}
+
+long
+scoreboard_open(const struct scoreboard *board)
+{
+    long all = 0;
+
+    for (size_t i = 0; i < board->workers; i++) {
+        int some = atomic_load(&scoreboard_worker(board, i)->connections);
+        all += some > 0 ? some : 0;
+    }
+    return all;
 }
 
 bool
@@ -295,6 +310,48 @@ scoreboard_phase(const struct scoreboard *board, size_t worker, size_t index)
         atomic_load_explicit(&place_at(board, worker, index)->phase, memory_order_acquire);
 
     return phase < SCORE_PHASES ? (enum score_phase)phase : SCORE_FREE;
+}
+
+/* The least times so far, the least first. */
+struct idlest {
+    size_t count;
+    size_t most;
+    int64_t since[IDLEST_MOST];
+};
+
+static void
+consider(struct idlest *idlest, int64_t since)
+{
+    size_t at = idlest->count;
+
+    if (at == idlest->most && since >= idlest->since[at - 1])
+        return;
+    if (at == idlest->most)
+        at--;
+    else
+        idlest->count++;
+    for (; at > 0 && idlest->since[at - 1] > since; at--)
+        idlest->since[at] = idlest->since[at - 1];
+    idlest->since[at] = since;
+}
+
+static void
+look_at_idle(const struct scoreboard *board, size_t worker, struct idlest *idlest)
+{
+    for (size_t i = 0; i < scoreboard_places(board, worker); i++)
+        if (scoreboard_phase(board, worker, i) == SCORE_IDLE)
+            consider(idlest, atomic_load_explicit(&place_at(board, worker, i)->changed, memory_order_relaxed));
+}
+
+int64_t
+scoreboard_idle_since(const struct scoreboard *board, size_t worker, size_t most)
+{
+    struct idlest idlest = {.most = most < IDLEST_MOST ? most : IDLEST_MOST};
+
+    for (size_t i = 0; i < board->workers && most > 0; i++)
+        if (worker == SCORE_ALL || worker == i)
+            look_at_idle(board, i, &idlest);
+    return idlest.count > 0 ? idlest.since[idlest.count - 1] : -1;
 }
 
 bool

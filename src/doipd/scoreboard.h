@@ -21,6 +21,9 @@ enum { SCORE_PLACES_MOST = 16384 };
 /* fatal_thread: one that the worker has not started. */
 enum { SCORE_FOREIGN = -1 };
 
+/* Instead of a worker's number. */
+#define SCORE_ALL SIZE_MAX
+
 /* What a thread is doing. A handler is running while `busy` is set. */
 struct score_thread {
     atomic_bool busy;
@@ -89,6 +92,7 @@ struct score_worker {
 };
 
 struct scoreboard {
+    const struct scoreboard *next; /* of another generation; a worker's own list */
     size_t workers;
     size_t threads;
     size_t stride;
@@ -107,6 +111,9 @@ struct score_worker *scoreboard_worker(const struct scoreboard *board, size_t wo
 
 /* Clears a part whose process is gone. */
 void scoreboard_clear(const struct scoreboard *board, size_t worker);
+
+/* The connections of all its workers, as they say. */
+long scoreboard_open(const struct scoreboard *board);
 
 /* True when the worker has clearly more connections than its share of all that accept. */
 bool scoreboard_above_share(const struct scoreboard *board, size_t worker);
@@ -139,6 +146,9 @@ void score_connection_count(struct score_connection *place, const char *client, 
 
 /* How many places of a worker to look at, what the connection in one is at, and all that is known of it (false: the place is free). */
 size_t scoreboard_places(const struct scoreboard *board, size_t worker);
+/* Since when (monotonic ms) those of a worker, or of all (SCORE_ALL), are idle that have been so the longest, `most` of them (64 are enough). -1: none
+ * is. */
+int64_t scoreboard_idle_since(const struct scoreboard *board, size_t worker, size_t most);
 atomic_uint *scoreboard_counted(const struct scoreboard *board, size_t worker, size_t index);
 enum score_phase scoreboard_phase(const struct scoreboard *board, size_t worker, size_t index);
 bool scoreboard_connection(const struct scoreboard *board, size_t worker, size_t index, struct score_seen *seen);

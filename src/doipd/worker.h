@@ -34,6 +34,7 @@ struct worker_setup {
     json_t *service;
     const struct listener_set *listeners;
     const struct scoreboard *board;
+    const struct scoreboard *boards; /* of all generations that there were at the fork; that one too */
     unsigned generation;
     size_t index; /* of the worker, from 0 */
     size_t part;  /* of the scoreboard */
@@ -58,7 +59,7 @@ struct worker {
     pthread_mutex_t lock; /* of the list below */
     struct connection *connections;
     atomic_int count;
-    _Atomic(int64_t) full_said; /* for worker_may_say(): that workers.connections is reached, */
+    _Atomic(int64_t) full_said; /* for worker_may_say(): that workers.connections or limits.connections is reached, */
     _Atomic(int64_t) address_said; /* limits.connections_per_address, */
     _Atomic(int64_t) accept_said;  /* or accepting fails */
 };

@@ -329,7 +329,7 @@ step(void)
         break;
     case 14:
         disturb_all();
-        connections_make_room(&world.worker, 1 + next_byte() % 4, world.now);
+        connections_make_room(&world.worker, world.now - next_byte() * 100, 1 + next_byte() % 4, world.now);
         break;
     default:
         client_greet(current);

@@ -12,6 +12,7 @@ import doip
 from base import Case
 from daemon import SERVICE, process_stat, until
 from doip import INVALID, head, message
+from test_control import report
 
 ECHO = "20.DOIP/Debug.Echo"
 
@@ -53,6 +54,93 @@ class Connections(Case):
         self.ok(late[0])  # held[0] fell idle, and made room
         held[1].send(b"#\n#\n")
         self.ok(held[1].response())
+
+
+class Total(Case):
+    """limits.connections, which all workers share."""
+
+    def make_limited(self, most, each, **more):
+        return self.make(settings=dict({"workers": {"processes": 2, "threads": 2, "connections": each}, "limits": {"connections": most}}, **more))
+
+    def join(self, made, asks=True):
+        connection = made.connect()
+        self.addCleanup(connection.close)
+        if asks:
+            connection.worker = self.ok(connection.request("20.DOIP/Debug.Pid", SERVICE)).output
+        return connection
+
+    def late(self, made):
+        """A newcomer, in a thread of its own: the list is empty until it was served."""
+        served = []
+        thread = threading.Thread(target=lambda: served.append(self.ok(made.request(doip.HELLO))))
+        thread.start()
+        self.addCleanup(thread.join)
+        return served
+
+    def test_the_longest_idle_of_all_makes_room(self):
+        made = self.make_limited(5, 3)  # a worker may have 3: both have some
+        held = [self.join(made) for _ in range(5)]
+        for worker in sorted({connection.worker for connection in held}):
+            victim = next(connection for connection in held if connection.worker == worker)
+            time.sleep(1)
+            for connection in held:
+                if connection is not victim:
+                    self.still_usable(connection)
+            time.sleep(2.5)  # all may be closed now
+            held.append(self.join(made))
+            self.closed(victim)
+            held.remove(victim)
+            for connection in held:
+                self.still_usable(connection)
+        self.assertGreater(len({connection.worker for connection in held}), 1)
+        made.wait_log("limits.connections = 5 is reached")
+
+    def test_those_at_work_are_never_closed_for_another(self):
+        made = self.make_limited(3, 10)
+        held = [self.join(made) for _ in range(3)]
+        for connection in held:
+            connection.send(head(ECHO, SERVICE, id="r")[:-2])  # inside a request
+        served = [self.late(made) for _ in range(2)]
+        time.sleep(3)
+        self.assertEqual(served, [[], []], "served although there was no room")
+        for connection in held:
+            connection.send(b"#\n#\n")
+            self.ok(connection.response())
+        until(lambda: all(served), "room for those who wait", 20)
+
+    def test_what_a_reload_leaves_counts(self):
+        made = self.make_limited(2, 10, timeouts={"shutdown": 30})
+        held = [self.join(made) for _ in range(2)]
+        for connection in held:
+            connection.send(doip.message("20.DOIP/Debug.Sleep", SERVICE, attributes={"ms": 5000}))
+        time.sleep(0.3)
+        made.send(signal.SIGHUP)
+        made.wait_log("reloaded: generation 2")
+        served = self.late(made)
+        time.sleep(2)
+        self.assertEqual(served, [], "served beside those of the workers that retire")
+        for connection in held:
+            self.ok(connection.response())
+        until(lambda: served, "room, when those have ended", 20)
+
+    def test_a_killed_worker_takes_its_connections_along(self):
+        made = self.make_limited(4, 10)
+        for _ in range(3):
+            for connection in [self.join(made) for _ in range(4)]:
+                connection.send(head(ECHO, SERVICE)[:-2])
+            before = made.workers()
+            for pid in before:
+                os.kill(pid, signal.SIGKILL)
+            until(lambda: len(set(made.workers()) - set(before)) == len(before), "new workers")
+
+    def test_a_crowd_stays_below_it(self):
+        made = self.make_limited(20, 1000)
+        crowd = [socket.create_connection((doip.HOST, made.port), 20) for _ in range(60)]
+        self.addCleanup(lambda: [each.close() for each in crowd])
+        for _ in range(20):
+            time.sleep(0.05)
+            self.assertLessEqual(report(made, "status")["connections"]["open"], 20 + 2)
+        self.assertGreaterEqual(report(made, "status")["connections"]["open"], 20)
 
 
 class PerAddress(Case):

@@ -74,13 +74,17 @@ class Mistakes(Case):
         made.change({"workers": {"connections": 100}, "limits": {"connections_per_address": 5000}})
         return "limits.connections_per_address", "5000 can never be reached with 2 workers of 100 connections"
 
+    def contradictory_totals(self, made):
+        made.change({"limits": {"connections": 100, "connections_per_address": 101}})
+        return "limits.connections_per_address", "101 can never be reached with limits.connections = 100 .*; at most as many"
+
     def key_without_a_certificate(self, made):
         made.change({"tls": {"key": made.path("one.key")}})
         return "tls.key", "set tls.certificate too"
 
     MISTAKES = (unknown_key, wrong_type, unreadable_file, unreadable_users_file, missing_handler, two_handlers_of_one_name, port_in_use,
                 key_of_another_certificate, expired_certificate, key_that_everybody_can_read, bad_hash_in_a_users_file, contradictory_threads,
-                contradictory_connections, key_without_a_certificate)
+                contradictory_connections, contradictory_totals, key_without_a_certificate)
 
     def one_line(self, made, text, key, words):
         errors = [line for line in text.splitlines() if not re.search(r" (warning|notice|info): ", line)]

@@ -96,7 +96,7 @@ static const char *const full =
     "workers = { processes = 3; threads = 2; connections = 70000; };\n"
     "timeouts = { handshake = 0; idle = 0x10; read = 1L; write = 2; handler = 3; shutdown = 4 }\n"
     "limits = { json_segment = \"64K\"; unread = 8589934592; body_rate = 0; json_depth = 100;"
-    "  connections_per_address = 50; requests_per_connection = 1000; }\n"
+    "  connections = 60; connections_per_address = 50; requests_per_connection = 1000; }\n"
     "log = { level = \"debug\"; format = \"json\"; access = FALSE; }\n"
     "handler = {\n"
     "  store = { targets = ( \"20.500/*\", \"x\" ); options = { root = \"/r\"; size = 10; big = "
@@ -134,6 +134,7 @@ assert_full(const struct config *config)
     ck_assert_uint_eq(config->limits.json_segment, 65536);
     ck_assert_uint_eq(config->limits.unread, UINT64_C(8589934592));
     ck_assert_int_eq(config->limits.json_depth, 100);
+    ck_assert_int_eq(config->limits.connections, 60);
     ck_assert_int_eq(config->limits.connections_per_address, 50);
     ck_assert_int_eq(config->limits.requests_per_connection, 1000);
     ck_assert_int_eq(config->log.level, LOG_LEVEL_DEBUG);

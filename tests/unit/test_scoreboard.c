@@ -258,6 +258,38 @@ START_TEST(shares)
 }
 END_TEST
 
+START_TEST(all_connections_are_added_up)
+{
+    serve(0, 3);
+    serve(1, -5); /* a worker may write anything */
+    serve(2, 4);
+    ck_assert_int_eq(scoreboard_open(&board), 7);
+}
+END_TEST
+
+/* Those that have been idle the longest, of a worker and of all; those at work are passed by. */
+START_TEST(the_longest_idle)
+{
+    static const struct {
+        size_t worker;
+        enum score_phase phase;
+        int64_t since;
+    } places[] = {{0, SCORE_IDLE, 50}, {0, SCORE_RUNNING, 10}, {0, SCORE_IDLE, 30},
+                  {2, SCORE_IDLE, 40}, {2, SCORE_READING, 20}, {2, SCORE_IDLE, 60}};
+
+    ck_assert_int_eq(scoreboard_idle_since(&board, SCORE_ALL, 3), -1);
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
+        score_connection_phase(score_connection_take(&board, places[i].worker, "x", 0), places[i].phase, places[i].since);
+    ck_assert_int_eq(scoreboard_idle_since(&board, SCORE_ALL, 0), -1);
+    ck_assert_int_eq(scoreboard_idle_since(&board, SCORE_ALL, 1), 30);
+    ck_assert_int_eq(scoreboard_idle_since(&board, SCORE_ALL, 3), 50);
+    ck_assert_int_eq(scoreboard_idle_since(&board, SCORE_ALL, 1000), 60);
+    ck_assert_int_eq(scoreboard_idle_since(&board, 0, 1000), 50);
+    ck_assert_int_eq(scoreboard_idle_since(&board, 1, 1), -1);
+    ck_assert_int_eq(scoreboard_idle_since(&board, 2, 1), 40);
+}
+END_TEST
+
 /* One thread begins and ends calls whose texts belong together; another must never read a mixture. */
 static atomic_bool over;
 
@@ -305,6 +337,8 @@ suite(void)
     tcase_add_test(tests, connections_have_places);
     tcase_add_test(tests, nothing_in_a_place_is_trusted);
     tcase_add_test(tests, shares);
+    tcase_add_test(tests, all_connections_are_added_up);
+    tcase_add_test(tests, the_longest_idle);
     tcase_add_test(tests, reading_beside_a_writer);
     suite_add_tcase(suite, tests);
     return suite;
