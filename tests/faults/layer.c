@@ -104,6 +104,22 @@ may_spoil(int call)
     return true;
 }
 
+/* One number for the chain of callers, so that the test can tell the places from which calls come. */
+static void
+note_callers(uint64_t number)
+{
+    uint64_t *notes = (uint64_t *)((char *)layer + JOURNAL_START), hash = 0;
+    void *frames[FRAMES];
+    int count;
+
+    if (number >= (layer->size - JOURNAL_START) / sizeof *notes)
+        return;
+    count = backtrace(frames, FRAMES);
+    for (int i = 0; i < count; i++)
+        hash = (hash ^ (uintptr_t)frames[i]) * UINT64_C(1099511628211);
+    notes[number] = hash;
+}
+
 bool
 layer_spoils(int call, size_t *size)
 {
@@ -114,6 +130,8 @@ layer_spoils(int call, size_t *size)
         (atomic_load_explicit(&layer->calls, memory_order_relaxed) & (uint32_t)call) == 0)
         return false;
     number = atomic_fetch_add(&layer->seen, 1);
+    if (atomic_load_explicit(&layer->callers, memory_order_relaxed))
+        note_callers(number);
     after = atomic_load(&layer->after);
     if (number < after || number - after >= atomic_load(&layer->most) || !may_spoil(call))
         return false;

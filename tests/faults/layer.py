@@ -11,7 +11,8 @@ import daemon
 LAYER = os.path.join(daemon.BUILD, "tests/faults.so")
 START = 4096
 SIZE, TAIL, JOURNAL, OVERFLOW, CALLS, ERROR, AFTER, MOST, SEEN = 0, 8, 16, 20, 24, 28, 32, 40, 48  # struct layer
-MANNER, STALL_MS, EXCUSED = 60, 64, 68
+MANNER, STALL_MS, EXCUSED, CALLERS = 60, 64, 68, 72
+NOTED = 1 << 16  # calls whose callers can be noted
 MANNERS = ("fail", "short", "stall")
 KINDS = {"open": 1, "read": 2, "write": 4, "truncate": 8, "sync": 16, "link": 32, "unlink": 64, "mkdir": 128}  # on files
 OTHERS = {"memory": 0x100, "receive": 0x200, "send": 0x400, "accept": 0x800, "wait": 0x1000, "arm": 0x2000, "fork": 0x4000,
@@ -25,7 +26,7 @@ class Layer:
     """Under a daemon that is not started yet. `journal` says how many bytes the journal may have, `below` which files it is about."""
 
     def __init__(self, made, journal=0, below=None):
-        self.size = START + journal
+        self.size = START + max(journal, 8 * NOTED)
         self.file = tempfile.NamedTemporaryFile(prefix="doipd-test-layer-")
         self.file.truncate(self.size)
         self.memory = mmap.mmap(self.file.fileno(), self.size)
@@ -70,6 +71,20 @@ class Layer:
         self.put("<Q", MOST, most)
         self.put("<Q", SEEN, 0)
         self.put("<I", CALLS, sum(KINDS.get(kind) or OTHERS[kind] for kind in kinds))
+
+    def callers(self, kind, scenario):
+        """The numbers of a scenario's calls of a kind, one for each chain of callers (the first call that came that way), and of all."""
+        self.put("<I", CALLERS, 1)
+        self.fail("EIO", (kind,), FOREVER)
+        scenario()
+        seen = self.mend()
+        self.put("<I", CALLERS, 0)
+        if seen > NOTED:
+            raise AssertionError(f"{seen} calls of {kind}: there is room for the callers of {NOTED}")
+        first = {}
+        for number in range(seen):
+            first.setdefault(self.get("<Q", START + 8 * number), number)
+        return sorted(first.values()), seen
 
     def mend(self):
         """All goes well again; how many calls of the kinds there were."""

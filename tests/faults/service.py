@@ -48,8 +48,9 @@ def fault_name(fault):
     return f"{kind}: {how if isinstance(how, str) else f'{how} ms'}{' for good' if most == FOREVER else f' x {most}' if most > 1 else ''}"
 
 
-def faults():
-    return [(kind, how, most) for kind, ways in FAULTS.items() for how, most in ways]
+def faults(chosen=None):
+    """All of them, or those of one kind."""
+    return [(kind, how, most) for kind, ways in FAULTS.items() for how, most in ways if chosen in (None, kind)]
 
 
 class Caller(trouble.Walker):
@@ -134,7 +135,12 @@ class Trouble(rounds.Round):
         return [("memory", *way) for way in FAULTS["memory"]] + self.rng.sample([f for f in faults() if f[0] != "memory"], chosen)
 
     def places(self, fault, calls, most):
-        """Numbers of calls to spoil: a sample of `most`, 0: all of them. `calls` makes them once, well."""
+        """Numbers of calls to spoil: a sample of `most`; 0: all of them, but of the calls for memory one from each place, which is a
+        chain of callers. `calls` makes them once, well."""
+        if fault[0] == "memory" and not most:
+            chosen, seen = self.layer.callers(fault[0], calls)
+            self.count("calls seen", seen)
+            return chosen
         self.layer.fail(fault[1], (fault[0],), FOREVER)
         calls()
         seen = self.layer.mend()
