@@ -10,19 +10,11 @@
 
 #include <jansson.h>
 
+#include "../unit/unit_query.h"
 #include "fuzz.h"
 #include "query_impl.h"
 
 enum { TERMS_MOST = 64, DEPTH_MOST = 70 };
-
-static const char *
-field_name(const struct query_field *field)
-{
-    static const char *const names[] = {"id",        "type",       "createdBy", "modifiedBy",
-                                        "createdOn", "modifiedOn", "version"};
-
-    return field->column == QUERY_POINTER ? field->pointer : names[field->column];
-}
 
 /* ------------------------------------------------------------------ a tree as a query */
 
@@ -36,7 +28,7 @@ write_field(const struct query_field *field, FILE *file)
         return;
     if (field->column == QUERY_POINTER)
         fputs("/attributes", file);
-    for (const char *at = field_name(field); *at != '\0'; at++) {
+    for (const char *at = unit_field_name(field); *at != '\0'; at++) {
         if (strchr("\\():[]{}\"^*? \t\n\r~", *at) != NULL)
             fputc('\\', file);
         fputc(*at, file);

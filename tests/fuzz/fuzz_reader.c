@@ -7,8 +7,7 @@
  */
 #include <string.h>
 
-#include <doip/server.h>
-
+#include "echo.h"
 #include "fuzz.h"
 
 enum { JSON_LIMIT = 600, HEAD_LIMIT = 65536, TRACE_MAX = 1 << 16 };
@@ -201,20 +200,7 @@ trace_all(const char *data, size_t size, const struct way *way, struct trace *tr
 static doip_result
 echo(doip_request *request, doip_response *response)
 {
-    doip_segment kind;
-    char data[700];
-    ssize_t n = 0;
-
-    while ((kind = doip_input_next(request)) > DOIP_SEGMENT_END && n >= 0) {
-        if (kind == DOIP_SEGMENT_JSON) {
-            doip_respond_json(response, json_incref(doip_input_json(request)));
-            continue;
-        }
-        doip_respond_bytes_begin(response);
-        while ((n = doip_read(request, data, sizeof data)) > 0)
-            doip_write(response, data, (size_t)n);
-    }
-    return doip_input_end(request);
+    return echo_input(request, response, 700);
 }
 
 static doip_result

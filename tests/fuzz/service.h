@@ -7,32 +7,12 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include <doip/server.h>
-
+#include "echo.h"
 #include "handlers.h"
 
 enum { LARGE = 70000 };
 
 /* ------------------------------------------------------------------ handlers */
-
-static doip_result
-handler_echo(doip_request *request, doip_response *response)
-{
-    doip_segment kind;
-    char data[5000];
-    ssize_t n = 0;
-
-    while ((kind = doip_input_next(request)) > DOIP_SEGMENT_END && n >= 0) {
-        if (kind == DOIP_SEGMENT_JSON) {
-            doip_respond_json(response, json_incref(doip_input_json(request)));
-            continue;
-        }
-        doip_respond_bytes_begin(response);
-        while ((n = doip_read(request, data, sizeof data)) > 0)
-            doip_write(response, data, (size_t)n);
-    }
-    return doip_input_end(request);
-}
 
 /* More than a socket takes; then it may fail. */
 static doip_result
@@ -54,7 +34,7 @@ handler_extended(doip_request *request, doip_response *response)
     const char *operation = doip_request_operation(request);
 
     if (strcmp(operation, "x/echo") == 0)
-        return handler_echo(request, response);
+        return echo_input(request, response, 5000);
     if (strcmp(operation, "x/large") == 0)
         return handler_large(request, response);
     if (strcmp(operation, "x/fail") == 0)

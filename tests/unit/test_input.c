@@ -6,19 +6,15 @@
 
 #define OK "{\"status\":\"0.DOIP/Status.001\"}\n#\n#\n"
 
-static doip_result
-accept_all(doip_request *request, doip_response *response)
+HANDLER(accept_all)
 {
-    (void)request;
-    (void)response;
     return DOIP_OK;
 }
 
 /* ------------------------------------------------------------------ attributes */
 
 /* Gives back what the getters of the operation's name make of the attribute `x`. */
-static doip_result
-echo_attribute(doip_request *request, doip_response *response)
+HANDLER(echo_attribute)
 {
     const char *operation = doip_request_operation(request);
     const char *string = "default";
@@ -107,8 +103,7 @@ END_TEST
 /* ------------------------------------------------------------------ the input */
 
 /* Answers with all segments of the input as an array: JSON as it is, bytes as a string. */
-static doip_result
-echo(doip_request *request, doip_response *response)
+HANDLER(echo)
 {
     json_t *all = json_array();
     doip_segment kind;
@@ -136,8 +131,7 @@ echo(doip_request *request, doip_response *response)
 }
 
 /* Looks at nothing of what it steps over. */
-static doip_result
-skip(doip_request *request, doip_response *response)
+HANDLER(skip)
 {
     int count = 0;
 
@@ -214,8 +208,7 @@ START_TEST(goes_on_after_a_request)
 }
 END_TEST
 
-static doip_result
-wants_json(doip_request *request, doip_response *response)
+HANDLER(wants_json)
 {
     json_t *value = doip_input_next_json(request);
 
@@ -225,8 +218,7 @@ wants_json(doip_request *request, doip_response *response)
                                               : DOIP_FAILED;
 }
 
-static doip_result
-wants_bytes(doip_request *request, doip_response *response)
+HANDLER(wants_bytes)
 {
     if (doip_input_next_bytes(request) != DOIP_OK)
         return DOIP_FAILED;
@@ -234,12 +226,10 @@ wants_bytes(doip_request *request, doip_response *response)
                                               : DOIP_FAILED;
 }
 
-static doip_result
-reads_blindly(doip_request *request, doip_response *response)
+HANDLER(reads_blindly)
 {
     char data[4];
 
-    (void)response;
     doip_input_next(request);
     ck_assert_int_lt(doip_read(request, data, sizeof data), 0);
     ck_assert_int_lt(doip_read(request, data, sizeof data), 0);
@@ -249,10 +239,8 @@ reads_blindly(doip_request *request, doip_response *response)
     return DOIP_OK;
 }
 
-static doip_result
-parses_blindly(doip_request *request, doip_response *response)
+HANDLER(parses_blindly)
 {
-    (void)response;
     doip_input_next(request);
     ck_assert_ptr_null(doip_input_json(request));
     return DOIP_OK;
@@ -296,8 +284,7 @@ END_TEST
 /* ------------------------------------------------------------------ objects as input */
 
 /* Answers {"object": …, "data": {element id: bytes}}. */
-static doip_result
-echo_object(doip_request *request, doip_response *response)
+HANDLER(echo_object)
 {
     json_t *object = doip_input_object(request, 0);
     json_t *data = json_object();

@@ -21,54 +21,43 @@ write_before(doip_response *response)
     doip_respond_bytes(response, output_before, before);
 }
 
-static doip_result
-late_failure(doip_request *request, doip_response *response)
+HANDLER(late_failure)
 {
-    (void)request;
     write_before(response);
     return doip_fail(response, DOIP_STATUS_ERROR, "the disk broke");
 }
 
-static doip_result
-late_silent_failure(doip_request *request, doip_response *response)
+HANDLER(late_silent_failure)
 {
     late_failure(request, response);
     return DOIP_FAILED;
 }
 
-static doip_result
-late_status(doip_request *request, doip_response *response)
+HANDLER(late_status)
 {
-    (void)request;
     write_before(response);
     return doip_respond_status(response, DOIP_STATUS_INVALID);
 }
 
-static doip_result
-late_attribute(doip_request *request, doip_response *response)
+HANDLER(late_attribute)
 {
-    (void)request;
     write_before(response);
     doip_respond_attribute(response, "a", json_true());
     return DOIP_OK;
 }
 
-static doip_result
-late_decline(doip_request *request, doip_response *response)
+HANDLER(late_decline)
 {
-    (void)request;
     write_before(response);
     return DOIP_DECLINED;
 }
 
-static doip_result
-short_file(doip_request *request, doip_response *response)
+HANDLER(short_file)
 {
     char path[] = "/tmp/doip-response-XXXXXX";
     int fd = mkstemp(path);
     doip_result result;
 
-    (void)request;
     unlink(path);
     ck_assert_int_eq(write(fd, "0123456789", 10), 10);
     write_before(response);
@@ -78,22 +67,18 @@ short_file(doip_request *request, doip_response *response)
     return DOIP_OK;
 }
 
-static doip_result
-newline_in_text(doip_request *request, doip_response *response)
+HANDLER(newline_in_text)
 {
-    (void)request;
     write_before(response);
     doip_respond_json_begin(response);
     return doip_write_text(response, "[\n]");
 }
 
-static doip_result
-circle(doip_request *request, doip_response *response)
+HANDLER(circle)
 {
     json_t *a = json_array();
     json_t *b = json_array();
 
-    (void)request;
     write_before(response);
     json_array_append(a, b);
     json_array_append(b, a);
@@ -170,15 +155,12 @@ drain(doip_request *request)
     return kind == DOIP_SEGMENT_END ? DOIP_OK : DOIP_FAILED;
 }
 
-static doip_result
-drain_only(doip_request *request, doip_response *response)
+HANDLER(drain_only)
 {
-    (void)response;
     return drain(request);
 }
 
-static doip_result
-drain_and_claim_success(doip_request *request, doip_response *response)
+HANDLER(drain_and_claim_success)
 {
     doip_respond_json(response, json_true());
     drain(request);
@@ -186,23 +168,19 @@ drain_and_claim_success(doip_request *request, doip_response *response)
     return DOIP_OK;
 }
 
-static doip_result
-drain_and_fail(doip_request *request, doip_response *response)
+HANDLER(drain_and_fail)
 {
     drain(request);
     return doip_fail(response, DOIP_STATUS_FORBIDDEN, "mine");
 }
 
-static doip_result
-drain_and_decline(doip_request *request, doip_response *response)
+HANDLER(drain_and_decline)
 {
-    (void)response;
     drain(request);
     return DOIP_DECLINED;
 }
 
-static doip_result
-output_first(doip_request *request, doip_response *response)
+HANDLER(output_first)
 {
     before = sizeof output_before;
     write_before(response);

@@ -5,11 +5,8 @@
 
 #define OK "{\"status\":\"0.DOIP/Status.001\"}\n#\n#\n"
 
-static doip_result
-accept_all(doip_request *request, doip_response *response)
+HANDLER(accept_all)
 {
-    (void)request;
-    (void)response;
     return DOIP_OK;
 }
 
@@ -186,13 +183,11 @@ END_TEST
 
 /* ------------------------------------------------------------------ what the head says */
 
-static doip_result
-look_at_all(doip_request *request, doip_response *response)
+HANDLER(look_at_all)
 {
     bool verified = true;
     json_t *groups;
 
-    (void)response;
     ck_assert_str_eq(doip_request_operation(request), "0.DOIP/Op.Hello");
     ck_assert_str_eq(doip_request_target(request), SERVICE);
     ck_assert_str_eq(doip_request_service(request), SERVICE);

@@ -12,16 +12,12 @@
 
 /* ------------------------------------------------------------------ success */
 
-static doip_result
-nothing(doip_request *request, doip_response *response)
+HANDLER(nothing)
 {
-    (void)request;
-    (void)response;
     return DOIP_OK;
 }
 
-static doip_result
-one_json(doip_request *request, doip_response *response)
+HANDLER(one_json)
 {
     ck_assert(!doip_request_touched(request));
     ck_assert_int_eq(doip_respond_json(response, json_pack("{s:i}", "a", 1)), DOIP_OK);
@@ -29,82 +25,62 @@ one_json(doip_request *request, doip_response *response)
     return DOIP_OK;
 }
 
-static doip_result
-json_null_value(doip_request *request, doip_response *response)
+HANDLER(json_null_value)
 {
-    (void)request;
     return doip_respond_json(response, json_null());
 }
 
-static doip_result
-json_with_attributes(doip_request *request, doip_response *response)
+HANDLER(json_with_attributes)
 {
-    (void)request;
     doip_respond_json(response, json_string("x"));
     doip_respond_status(response, "0.DOIP/Status.101");
     return doip_respond_attribute(response, "n", json_integer(5));
 }
 
-static doip_result
-two_json(doip_request *request, doip_response *response)
+HANDLER(two_json)
 {
-    (void)request;
     doip_respond_attribute(response, "n", json_true());
     doip_respond_json(response, json_integer(1));
     return doip_respond_text(response, " [ 1, 2.50 ]\n");
 }
 
-static doip_result
-json_then_bytes(doip_request *request, doip_response *response)
+HANDLER(json_then_bytes)
 {
-    (void)request;
     doip_respond_json(response, json_pack("{s:s}", "id", "e"));
     return doip_respond_bytes(response, "a\n#\nb", 5);
 }
 
-static doip_result
-text_only(doip_request *request, doip_response *response)
+HANDLER(text_only)
 {
-    (void)request;
     return doip_respond_text(response, "{\"b\":0.1,\n\"a\":\"\xc3\xa9\"}");
 }
 
-static doip_result
-plain_text_only(doip_request *request, doip_response *response)
+HANDLER(plain_text_only)
 {
-    (void)request;
     return doip_respond_text(response, "{\"b\":0.10,\"a\":[]}");
 }
 
-static doip_result
-plain_texts(doip_request *request, doip_response *response)
+HANDLER(plain_texts)
 {
-    (void)request;
     doip_respond_text(response, "1");
     doip_respond_text(response, "2");
     doip_respond_json(response, json_integer(3));
     return doip_respond_text(response, "\"4\"");
 }
 
-static doip_result
-bytes_only(doip_request *request, doip_response *response)
+HANDLER(bytes_only)
 {
-    (void)request;
     doip_respond_attribute(response, "filename", json_string("f"));
     return doip_respond_bytes(response, "abc", 3);
 }
 
-static doip_result
-bytes_none(doip_request *request, doip_response *response)
+HANDLER(bytes_none)
 {
-    (void)request;
     return doip_respond_bytes(response, "", 0);
 }
 
-static doip_result
-bytes_in_pieces(doip_request *request, doip_response *response)
+HANDLER(bytes_in_pieces)
 {
-    (void)request;
     doip_respond_bytes_begin(response);
     doip_write(response, "ab", 2);
     doip_write(response, "", 0);
@@ -112,10 +88,8 @@ bytes_in_pieces(doip_request *request, doip_response *response)
     return doip_respond_json(response, json_integer(7));
 }
 
-static doip_result
-json_in_pieces(doip_request *request, doip_response *response)
+HANDLER(json_in_pieces)
 {
-    (void)request;
     doip_respond_json_begin(response);
     doip_write_text(response, "[");
     doip_write_value(response, json_real(0.1));
@@ -124,22 +98,18 @@ json_in_pieces(doip_request *request, doip_response *response)
     return doip_write_text(response, "]");
 }
 
-static doip_result
-held_then_pieces(doip_request *request, doip_response *response)
+HANDLER(held_then_pieces)
 {
-    (void)request;
     doip_respond_json(response, json_integer(1));
     doip_respond_json_begin(response);
     return doip_write_value(response, json_integer(2));
 }
 
-static doip_result
-file(doip_request *request, doip_response *response)
+HANDLER(file)
 {
     char path[] = "/tmp/doip-response-XXXXXX";
     int fd = mkstemp(path);
 
-    (void)request;
     ck_assert_int_eq(write(fd, "0123456789", 10), 10);
     ck_assert_int_eq(doip_respond_fd(response, fd, 2, 3), DOIP_OK);
     ck_assert_int_eq(doip_respond_fd(response, fd, 0, 0), DOIP_OK);
@@ -151,8 +121,7 @@ file(doip_request *request, doip_response *response)
 
 /* ------------------------------------------------------------------ failure */
 
-static doip_result
-fails(doip_request *request, doip_response *response)
+HANDLER(fails)
 {
     doip_respond_json(response, json_string("held back"));
     doip_respond_attribute(response, "gone", json_true());
@@ -173,114 +142,82 @@ fails(doip_request *request, doip_response *response)
     return DOIP_FAILED;
 }
 
-static doip_result
-fails_but_says_ok(doip_request *request, doip_response *response)
+HANDLER(fails_but_says_ok)
 {
-    (void)request;
     doip_fail_invalid(response, "%d things", 3);
     return DOIP_OK;
 }
 
-static doip_result
-fails_twice(doip_request *request, doip_response *response)
+HANDLER(fails_twice)
 {
-    (void)request;
     doip_fail_invalid(response, "first");
     return doip_fail(response, DOIP_STATUS_DUPLICATE, "second");
 }
 
-static doip_result
-fails_silently(doip_request *request, doip_response *response)
+HANDLER(fails_silently)
 {
-    (void)request;
     doip_respond_json(response, json_true());
     return DOIP_FAILED;
 }
 
-static doip_result
-returns_junk(doip_request *request, doip_response *response)
+HANDLER(returns_junk)
 {
-    (void)request;
-    (void)response;
     return (doip_result)42;
 }
 
-static doip_result
-declines(doip_request *request, doip_response *response)
+HANDLER(declines)
 {
-    (void)request;
-    (void)response;
     return DOIP_DECLINED;
 }
 
-static doip_result
-unsupported(doip_request *request, doip_response *response)
+HANDLER(unsupported)
 {
-    (void)request;
     return doip_fail_unsupported(response);
 }
 
-static doip_result
-no_memory(doip_request *request, doip_response *response)
+HANDLER(no_memory)
 {
-    (void)request;
     ck_assert_int_eq(doip_respond_json(response, NULL), DOIP_FAILED);
     return DOIP_OK;
 }
 
-static doip_result
-bad_text(doip_request *request, doip_response *response)
+HANDLER(bad_text)
 {
-    (void)request;
     return doip_respond_text(response, "{");
 }
 
-static doip_result
-write_outside(doip_request *request, doip_response *response)
+HANDLER(write_outside)
 {
-    (void)request;
     return doip_write(response, "a", 1);
 }
 
-static doip_result
-value_outside(doip_request *request, doip_response *response)
+HANDLER(value_outside)
 {
-    (void)request;
     return doip_write_value(response, json_true());
 }
 
-static doip_result
-missing_file(doip_request *request, doip_response *response)
+HANDLER(missing_file)
 {
-    (void)request;
     return doip_respond_file(response, "/nonexistent/secret");
 }
 
-static doip_result
-directory(doip_request *request, doip_response *response)
+HANDLER(directory)
 {
-    (void)request;
     return doip_respond_file(response, "/");
 }
 
-static doip_result
-own_status(doip_request *request, doip_response *response)
+HANDLER(own_status)
 {
-    (void)request;
     return doip_fail(response, "35.TEST/Status.\xc3\xa9", "m");
 }
 
-static doip_result
-bad_message(doip_request *request, doip_response *response)
+HANDLER(bad_message)
 {
-    (void)request;
     return doip_fail_invalid(response, "a%cb%s", '\xff', "\n\xe2\x82");
 }
 
-static doip_result
-empty_status(doip_request *request, doip_response *response)
+HANDLER(empty_status)
 {
-    (void)request;
     return doip_fail(response, "", "m");
 }
 
@@ -337,12 +274,10 @@ END_TEST
 
 /* ------------------------------------------------------------------ messages */
 
-static doip_result
-long_message(doip_request *request, doip_response *response)
+HANDLER(long_message)
 {
     char text[6000];
 
-    (void)request;
     for (size_t i = 0; i < sizeof text - 3; i += 3)
         memcpy(text + i, "\xe2\x82\xac", 4);
     return doip_fail_invalid(response, "%s", text);

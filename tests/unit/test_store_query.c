@@ -2,8 +2,8 @@
  * The store's query language: what each query becomes, and what is said about one that is
  * malformed.
  */
-#include "query.h"
 #include "unit.h"
+#include "unit_query.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -108,21 +108,6 @@ describe_text(const char *text, FILE *file)
     fputs("\"", file);
 }
 
-static const char *
-field_name(const struct query_field *field)
-{
-    static const char *const names[] = {[QUERY_ID] = "id",
-                                        [QUERY_TYPE] = "type",
-                                        [QUERY_CREATED_BY] = "createdBy",
-                                        [QUERY_MODIFIED_BY] = "modifiedBy",
-                                        [QUERY_CREATED_ON] = "createdOn",
-                                        [QUERY_MODIFIED_ON] = "modifiedOn",
-                                        [QUERY_VERSION] = "version",
-                                        [QUERY_ANYWHERE] = ""};
-
-    return field->column == QUERY_POINTER ? field->pointer : names[field->column];
-}
-
 static void
 describe_children(const struct query *query, char sign, FILE *file)
 {
@@ -137,7 +122,7 @@ describe_children(const struct query *query, char sign, FILE *file)
 static void
 describe(const struct query *query, FILE *file)
 {
-    const char *field = field_name(&query->field);
+    const char *field = unit_field_name(&query->field);
 
     switch (query->kind) {
     case QUERY_ALL:

@@ -23,6 +23,12 @@ struct exchange {
 
 typedef doip_result (*exchange_handler)(doip_request *request, doip_response *response);
 
+/* The head of a handler, which need not use both of what it is given. */
+#define HANDLER(name)                                           \
+    static doip_result name(doip_request *request MAYBE_UNUSED, \
+                            doip_response *response MAYBE_UNUSED)
+#define MAYBE_UNUSED __attribute__((unused))
+
 /* `step`: most bytes a read gives, 0 for no bound. The stream ends after `input`. */
 static inline struct exchange
 exchange_open(const char *input, size_t size, size_t step, const doip_peer *peer)
