@@ -18,7 +18,7 @@ enum { DOIP_OBJECT_TYPE_OPTIONAL = 1 /* an Update may leave the type out */ };
  * Checks that `value` is a digital object: an object; `id`, where there, a string of at most 512 bytes (empty counts as
  * absent); `type` a non-empty string; `attributes` an object; `elements` an array of objects with an `id` of their own each,
  * and `type`, `length`, `attributes` of the right kinds. null counts as absent, and is taken out.
- * 0, or DOIP_E_CONTENT with what is wrong and where in `reason`.
+ * 0, or DOIP_E_CONTENT with what is wrong and where in `reason`, or DOIP_E_MEMORY: it could not be checked.
  */
 DOIP_API int doip_object_check(json_t *value, int flags, char *reason, size_t size);
 

@@ -45,6 +45,14 @@ check_fail(const struct check *check, const char *property, const char *due)
     return DOIP_E_CONTENT;
 }
 
+/* The object may be a good one. */
+static int
+check_short(const struct check *check)
+{
+    snprintf(check->reason, check->size, "Memory is short.");
+    return DOIP_E_MEMORY;
+}
+
 /* A property, NULL where absent; a null is taken out. */
 static json_t *
 property(json_t *object, const char *name)
@@ -96,9 +104,7 @@ check_element_id(const struct check *check, json_t *element, json_t *ids)
         return check_fail(check, "id", "a string of 1 to 512 bytes");
     if (json_object_get(ids, json_string_value(id)) != NULL)
         return check_fail(check, "id", "its own: another element has the same");
-    return json_object_set(ids, json_string_value(id), element) == 0
-               ? 0
-               : check_fail(check, "id", "kept: memory is short");
+    return json_object_set(ids, json_string_value(id), element) == 0 ? 0 : check_short(check);
 }
 
 static int
@@ -252,6 +258,14 @@ reader_fail(doip_object_reader *reader, const char *format, ...)
     return reader->error;
 }
 
+/* The same of an object, or that it could not be checked. */
+static void
+reader_refuse(doip_object_reader *reader, int error, const char *reason)
+{
+    reader_fail(reader, "%s", reason);
+    reader->error = error;
+}
+
 /* Latches what the message says is wrong with it. What it does not latch itself is that the peer
  * let us wait too long. */
 static int
@@ -270,6 +284,7 @@ doip_object_reader_object(doip_object_reader *reader)
     char reason[REASON_SIZE];
     doip_segment kind;
     json_t *value;
+    int error;
 
     if (reader->object != NULL || reader->error != 0)
         return reader->object;
@@ -279,8 +294,9 @@ doip_object_reader_object(doip_object_reader *reader)
         reader_broken(reader);
     else if (value == NULL)
         reader_fail(reader, "a digital object is due, not %s", doip_segment_name(kind));
-    else if (check_object(value, reader->flags, reader->missing, reason, sizeof reason) != 0)
-        reader_fail(reader, "%s", reason);
+    else if ((error = check_object(value, reader->flags, reader->missing, reason, sizeof reason)) !=
+             0)
+        reader_refuse(reader, error, reason);
     else
         reader->object = json_incref(value);
     return reader->object;

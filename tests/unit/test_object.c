@@ -1,12 +1,11 @@
 /*
  * Digital objects: what is one, look-ups, and objects with very many elements.
  */
-#include <string.h>
 #include <time.h>
 
 #include <doip/object.h>
 
-#include "unit.h"
+#include "unit_exchange.h"
 
 static const struct {
     const char *object;
@@ -82,6 +81,65 @@ START_TEST(takes_nulls_out)
     ck_assert_str_eq(text, "{\"type\":\"T\",\"kept\":null,\"elements\":[{\"id\":\"e\"}]}");
     free(text);
     json_decref(object);
+}
+END_TEST
+
+static int asked, refused_at;
+
+static void *
+refuse_one(size_t size)
+{
+    return asked++ == refused_at ? NULL : malloc(size);
+}
+
+/* A good object is not called a bad one. */
+START_TEST(tells_a_lack_of_memory)
+{
+    json_t *object =
+        json_loads("{\"type\":\"T\",\"elements\":[{\"id\":\"a\"},{\"id\":\"b\"}]}", 0, NULL);
+    char reason[256];
+    int error, refusals = 0;
+
+    json_set_alloc_funcs(refuse_one, free);
+    for (refused_at = 0, asked = 0; asked >= refused_at; refused_at++) { /* until none is refused */
+        asked = 0;
+        error = doip_object_check(object, 0, reason, sizeof reason);
+        ck_assert(error == 0 || error == DOIP_E_MEMORY);
+        if (error != 0)
+            ck_assert_str_eq(reason, "Memory is short.");
+        refusals += error != 0;
+    }
+    ck_assert_int_ge(refusals, 3);
+    json_decref(object);
+}
+END_TEST
+
+/* Nor does its sender hear that it is. */
+START_TEST(answers_500_without_memory)
+{
+    static const char request[] =
+        "{\"targetId\":\"t\",\"operationId\":\"op\"}\n#\n"
+        "{\"type\":\"T\",\"elements\":[{\"id\":\"the first one\"}]}\n#\n#\n";
+    int refusals = 0;
+
+    for (refused_at = 0, asked = 0; asked >= refused_at; refused_at++) {
+        struct exchange exchange = exchange_open(request, strlen(request), 0, NULL);
+
+        ck_assert_int_eq(doip_request_head(exchange.request), 1);
+        json_set_alloc_funcs(refuse_one, free);
+        asked = 0;
+        if (doip_input_object(exchange.request, 0) == NULL) {
+            json_set_alloc_funcs(malloc, free);
+            ck_assert_int_eq(doip_response_end(exchange.response, DOIP_FAILED),
+                             DOIP_OUTCOME_COMPLETE);
+            doip_writer_flush(exchange.writer);
+            ck_assert_str_eq(exchange_output(&exchange), ERROR("500", "Memory is short."));
+            refusals++;
+        }
+        json_set_alloc_funcs(malloc, free);
+        exchange_close(&exchange);
+    }
+    ck_assert_int_ge(refusals, 3);
 }
 END_TEST
 
@@ -186,8 +244,6 @@ START_TEST(takes_very_many_elements)
 }
 END_TEST
 
-#define COUNT_OF(table) (int)(sizeof(table) / sizeof *(table))
-
 static Suite *
 suite(void)
 {
@@ -197,6 +253,8 @@ suite(void)
     tcase_set_timeout(cases, 60);
     tcase_add_loop_test(cases, checks_objects, 0, COUNT_OF(objects));
     tcase_add_test(cases, takes_nulls_out);
+    tcase_add_test(cases, tells_a_lack_of_memory);
+    tcase_add_test(cases, answers_500_without_memory);
     tcase_add_test(cases, limits_ids);
     tcase_add_test(cases, looks_up);
     tcase_add_test(cases, takes_very_many_elements);

@@ -17,7 +17,7 @@ struct writer {
     pthread_t ran_on;
     struct failure failure;
     int number;
-    int calls;
+    _Atomic int calls;
     int status;
     bool alone;
     bool fails;
