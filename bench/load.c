@@ -444,9 +444,11 @@ count_unanswered(struct connection *connection)
         if (due >= thread->begin && due < thread->end)
             histogram_add(&thread->result.latency, thread->end - due);
     }
-    for (; connection->next < (double)thread->end; connection->next += step)
+    while (connection->next < (double)thread->end) {
         if (connection->next >= (double)thread->begin)
             histogram_add(&thread->result.latency, thread->end - (uint64_t)connection->next);
+        connection->next += step;
+    }
 }
 
 static void *

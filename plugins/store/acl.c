@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "copies.h"
+
 #define PUBLIC "public"
 #define AUTHENTICATED "authenticated"
 #define CREATOR "creator"
@@ -154,7 +156,7 @@ static json_t *
 list_shown(const struct list *list)
 {
     if (list->ids != NULL)
-        return json_deep_copy(list->ids);
+        return copy_strings(list->ids);
     return list->word == NULL ? json_array() : json_pack("[s]", list->word);
 }
 
@@ -174,7 +176,7 @@ acl_shown(const struct acl_rules *rules, const struct acl_object *object)
 static json_t *
 attributes_with(const json_t *attributes, json_t *acl)
 {
-    json_t *copy = json_copy((json_t *)attributes);
+    json_t *copy = copy_shallow(attributes);
 
     json_object_del(copy, ACL_ATTRIBUTE);
     if (acl == NULL || json_object_set(copy, ACL_ATTRIBUTE, acl) == 0)
@@ -196,7 +198,7 @@ acl_applied(const json_t *given, const json_t *is, json_t *wanted)
         acl = json_object_get(stored, ACL_ATTRIBUTE);
     if (json_is_null(acl) || (wanted != NULL && json_object_size(wanted) == 0))
         acl = NULL;
-    object = json_copy((json_t *)given);
+    object = copy_shallow(given);
     if (attributes != NULL && acl != json_object_get(attributes, ACL_ATTRIBUTE) &&
         json_object_set_new(object, "attributes", attributes_with(attributes, acl)) != 0) {
         json_decref(object);

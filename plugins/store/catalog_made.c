@@ -6,17 +6,27 @@
 #include <string.h>
 
 #include "catalog.h"
+#include "copies.h"
 
-/* The attributes given to an object or an element, with the one that the store keeps in its place:
- * a new reference; NULL where there are none (or memory is short). `value` is taken over. */
+/* The attributes given to an object or an element, without the one that the store keeps: a new
+ * reference; NULL: memory is short. */
 static json_t *
-made_attributes(const json_t *given, const char *kept, json_t *value)
+made_given(const json_t *given, const char *kept)
 {
     json_t *attributes = json_object_get(given, "attributes");
 
-    attributes = attributes == NULL ? json_object() : json_copy(attributes);
+    attributes = attributes == NULL ? json_object() : copy_shallow(attributes);
     json_object_del(attributes, kept);
-    if (value == NULL || json_object_set_new(attributes, kept, value) == 0)
+    return attributes;
+}
+
+/* The same with that one in its place; `value` is taken over. */
+static json_t *
+made_attributes(const json_t *given, const char *kept, json_t *value)
+{
+    json_t *attributes = made_given(given, kept);
+
+    if (json_object_set_new(attributes, kept, value) == 0)
         return attributes;
     json_decref(attributes);
     return NULL;
@@ -45,10 +55,10 @@ made_element(const json_t *given, const struct blob *blob)
     json_t *made = json_object();
 
     if (made != NULL && made_string(made, given, "id") && made_string(made, given, "type") &&
-        (blob != NULL ? made_data(made, given, blob)
-                      : json_object_get(given, "attributes") == NULL ||
-                            json_object_set_new(made, "attributes",
-                                                made_attributes(given, CATALOG_DIGEST, NULL)) == 0))
+        (blob != NULL
+             ? made_data(made, given, blob)
+             : json_object_get(given, "attributes") == NULL ||
+                   json_object_set_new(made, "attributes", made_given(given, CATALOG_DIGEST)) == 0))
         return made;
     json_decref(made);
     return NULL;

@@ -191,7 +191,7 @@ text_end(struct text *text, struct connection *connection)
 {
     if (text->failed)
         connection_fail(connection, "an object is damaged in the catalog, or memory is short");
-    if (connection->failed) {
+    if (text->failed || connection->failed) {
         free(text->data);
         return NULL;
     }

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "catalog.h"
+#include "copies.h"
 
 static int64_t
 now(void)
@@ -28,7 +29,7 @@ attributes_given(struct connection *connection, const json_t *object, const char
 
     if (json_object_get(attributes, kept) == NULL)
         return json_incref(attributes);
-    copy = json_copy(attributes);
+    copy = copy_shallow(attributes);
     if (json_object_del(copy, kept) != 0)
         connection_fail(connection, "memory is short");
     return copy;

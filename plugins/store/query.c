@@ -120,6 +120,7 @@ time_parts(const char *text, struct tm *parts, int *given)
     if (*given == 0 || !has_form_of_date(text, length))
         return false;
     *parts = (struct tm){.tm_mon = 1, .tm_mday = 1};
+    /* NOLINTNEXTLINE(cert-err34-c): they are digits, so many of them */
     sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d", &parts->tm_year, &parts->tm_mon, &parts->tm_mday,
            &parts->tm_hour, &parts->tm_min, &parts->tm_sec);
     return parts->tm_mon >= 1 && parts->tm_mon <= 12 && has_day(parts) && parts->tm_hour <= 23 &&

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "builtin.h"
+#include "json_list.h"
 
 /* Whether any handler would be asked for this operation on this target. */
 static bool
@@ -30,21 +31,21 @@ contains(const json_t *list, const char *text)
 }
 
 static void
-add(json_t *list, const char *id)
+add(json_t **list, const char *id)
 {
-    if (!contains(list, id))
-        json_array_append_new(list, json_string(id));
+    if (!contains(*list, id))
+        json_list_add(list, json_string(id));
 }
 
 static void
-add_offered(const struct worker *worker, json_t *list, enum operation operation, const char *target)
+add_offered(const struct worker *worker, json_t **list, enum operation operation, const char *target)
 {
     if (offered(worker, operation, target))
         add(list, operation_id(operation));
 }
 
 static void
-add_extended(const struct worker *worker, json_t *list, const char *target, bool service)
+add_extended(const struct worker *worker, json_t **list, const char *target, bool service)
 {
     for (size_t i = 0; i < worker->handlers.count; i++) {
         const struct handler *handler = &worker->handlers.items[i];
@@ -59,31 +60,34 @@ add_extended(const struct worker *worker, json_t *list, const char *target, bool
     }
 }
 
+/* NULL: memory is short. */
 static json_t *
 service_operations(const struct worker *worker, const char *target)
 {
     json_t *list = json_array();
 
-    add(list, DOIP_OP_HELLO);
-    add(list, DOIP_OP_LIST);
-    add_offered(worker, list, OPERATION_CREATE, target);
-    add_offered(worker, list, OPERATION_SEARCH, target);
-    add_extended(worker, list, target, true);
+    add(&list, DOIP_OP_HELLO);
+    add(&list, DOIP_OP_LIST);
+    add_offered(worker, &list, OPERATION_CREATE, target);
+    add_offered(worker, &list, OPERATION_SEARCH, target);
+    add_extended(worker, &list, target, true);
     return list;
 }
 
+/* Empty where no handler has such objects; NULL: memory is short. */
 static json_t *
 object_operations(const struct worker *worker, const char *target)
 {
     json_t *list = json_array();
 
-    add_offered(worker, list, OPERATION_RETRIEVE, target);
-    add_offered(worker, list, OPERATION_UPDATE, target);
-    add_offered(worker, list, OPERATION_DELETE, target);
-    add_extended(worker, list, target, false);
-    if (json_array_size(list) > 0)
-        json_array_insert_new(list, 0, json_string(DOIP_OP_LIST));
-    return list;
+    add_offered(worker, &list, OPERATION_RETRIEVE, target);
+    add_offered(worker, &list, OPERATION_UPDATE, target);
+    add_offered(worker, &list, OPERATION_DELETE, target);
+    add_extended(worker, &list, target, false);
+    if (json_array_size(list) == 0 || json_array_insert_new(list, 0, json_string(DOIP_OP_LIST)) == 0)
+        return list;
+    json_decref(list);
+    return NULL;
 }
 
 static doip_result
@@ -93,7 +97,7 @@ answer_list(const struct worker *worker, doip_request *request, doip_response *r
     json_t *list = doip_request_to_service(request) ? service_operations(worker, target)
                                                      : object_operations(worker, target);
 
-    if (json_array_size(list) > 0)
+    if (list == NULL || json_array_size(list) > 0)
         return doip_respond_json(response, list);
     json_decref(list);
     return doip_fail(response, DOIP_STATUS_UNKNOWN_OBJECT, "No object %s is known here.", target);

@@ -156,7 +156,8 @@ bool config_resolve(struct config *config, char *reason, size_t size);
 /* True when the key was set by a file or -o. */
 bool config_is_set(const struct config *config, const char *key);
 
-/* These end the process when memory is short. */
+/* These end the process when memory is short. The first gives what it is given: NULL is a lack of it. */
+void *config_must(void *memory);
 void *config_grow(void *items, size_t count, size_t *room, size_t item);
 void *config_alloc(size_t size);
 /* Where to go on when there is none; NULL: nowhere, the process ends. */

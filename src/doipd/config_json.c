@@ -12,21 +12,12 @@
 static json_t *json_of(struct config_reader *reader, const char *key,
                        const config_setting_t *setting);
 
-/* Ends the process where memory is short, as all parts of the configuration do. */
-static json_t *
-had(json_t *value)
-{
-    if (value == NULL)
-        abort();
-    return value;
-}
-
 /* The members of a group or a list; NULL with the reason. */
 static json_t *
 members_of(struct config_reader *reader, const char *key, const config_setting_t *setting)
 {
     bool group = config_setting_type(setting) == CONFIG_TYPE_GROUP;
-    json_t *all = had(group ? json_object() : json_array());
+    json_t *all = config_must(group ? json_object() : json_array());
 
     for (int i = 0; i < config_setting_length(setting); i++) {
         const config_setting_t *item = config_setting_get_elem(setting, (unsigned)i);
@@ -39,9 +30,10 @@ members_of(struct config_reader *reader, const char *key, const config_setting_t
             json_decref(all);
             return NULL;
         }
-        if ((group ? json_object_set_new(all, config_setting_name(item), value)
-                   : json_array_append_new(all, value)) != 0)
-            abort();
+        config_must((group ? json_object_set_new(all, config_setting_name(item), value)
+                           : json_array_append_new(all, value)) == 0
+                        ? all
+                        : NULL);
     }
     return all;
 }
@@ -57,14 +49,14 @@ json_of(struct config_reader *reader, const char *key, const config_setting_t *s
     case CONFIG_TYPE_ARRAY:
         return members_of(reader, key, setting);
     case CONFIG_TYPE_BOOL:
-        return had(json_boolean(config_setting_get_bool(setting)));
+        return config_must(json_boolean(config_setting_get_bool(setting)));
     case CONFIG_TYPE_FLOAT:
-        return had(json_real(config_setting_get_float(setting)));
+        return config_must(json_real(config_setting_get_float(setting)));
     case CONFIG_TYPE_STRING:
         text = config_value_text(reader, key, setting);
-        return text == NULL ? NULL : had(json_string(text));
+        return text == NULL ? NULL : config_must(json_string(text));
     default:
-        return had(json_integer(config_setting_get_int64(setting)));
+        return config_must(json_integer(config_setting_get_int64(setting)));
     }
 }
 
@@ -78,9 +70,7 @@ config_json_text(struct config_reader *reader, const char *key, const config_set
         return NULL;
     text = doip_json_text(value, NULL);
     json_decref(value);
-    if (text == NULL)
-        abort();
-    return text;
+    return config_must(text);
 }
 
 /* ------------------------------------------------------------------ printing */

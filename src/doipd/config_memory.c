@@ -20,8 +20,8 @@ config_memory_way_out(jmp_buf *out)
     way_out = out;
 }
 
-static void *
-must(void *memory)
+void *
+config_must(void *memory)
 {
     if (memory == NULL && way_out != NULL)
         longjmp(*way_out, 1);
@@ -35,7 +35,7 @@ must(void *memory)
 void *
 config_alloc(size_t size)
 {
-    return must(calloc(1, size));
+    return config_must(calloc(1, size));
 }
 
 void *
@@ -44,13 +44,13 @@ config_grow(void *items, size_t count, size_t *room, size_t item)
     if (count < *room)
         return items;
     *room = *room == 0 ? 16 : *room * 2;
-    return must(reallocarray(items, *room, item));
+    return config_must(reallocarray(items, *room, item));
 }
 
 char *
 config_copy(const char *text)
 {
-    return must(strdup(text));
+    return config_must(strdup(text));
 }
 
 char *
@@ -62,7 +62,7 @@ config_format(const char *format, ...)
     va_start(arguments, format);
     int length = vasprintf(&text, format, arguments);
     va_end(arguments);
-    return must(length < 0 ? NULL : text);
+    return config_must(length < 0 ? NULL : text);
 }
 
 void

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "config_impl.h"
+#include "json_list.h"
 #include "keys.h"
 #include "password.h"
 
@@ -91,7 +92,8 @@ set_groups(struct config_reader *reader, struct user *user, const char *key,
         return false;
     user->groups = json_array();
     for (char **group = groups; *group != NULL; group++)
-        json_array_append_new(user->groups, json_string(*group));
+        json_list_add(&user->groups, json_string(*group));
+    config_must(user->groups);
     config_strings_free(&groups);
     return true;
 }

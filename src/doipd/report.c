@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "identity.h"
+#include "json_list.h"
 #include "log.h"
 #include "log_line.h"
 #include "metrics_text.h"
@@ -122,7 +123,7 @@ certificates_report(const struct generation *generation)
     json_t *list = json_array();
 
     for (size_t i = 0; i < set->count; i++)
-        json_array_append_new(list, pair_report(&set->items[i]));
+        json_list_add(&list, pair_report(&set->items[i]));
     return list;
 }
 
@@ -140,7 +141,7 @@ listen_report(const struct generation *generation)
     json_t *addresses = json_array();
 
     for (size_t i = 0; i < generation->config->listen_count; i++)
-        json_array_append_new(addresses, json_string(generation->config->listen[i].text));
+        json_list_add(&addresses, json_string(generation->config->listen[i].text));
     return addresses;
 }
 
@@ -150,8 +151,10 @@ phases_report(const struct report_phases *phases)
     json_t *report = json_pack("{s:I}", "open", (json_int_t)phases->all);
 
     for (int i = SCORE_HANDSHAKE; i < SCORE_PHASES; i++)
-        json_object_set_new(report, score_phase_name((enum score_phase)i),
-                            json_integer((json_int_t)phases->of[i]));
+        if (json_object_set_new(report, score_phase_name((enum score_phase)i), json_integer((json_int_t)phases->of[i])) != 0) {
+            json_decref(report);
+            return NULL;
+        }
     return report;
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "json_list.h"
 #include "metrics.h"
 #include "report_impl.h"
 
@@ -66,8 +67,8 @@ list_worker(void *context, const struct generation *generation, const struct chi
     json_t *longest = busy_report(generation, child, listing->now, &busy);
 
     report_add_phases(&phases, generation, child);
-    json_array_append_new(
-        listing->list,
+    json_list_add(
+        &listing->list,
         json_pack("{s:I, s:i, s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:o}", "worker",
                   (json_int_t)child->number, "pid", (int)child->pid, "generation",
                   (int)generation->number, "state", report_state_name(child->state), "uptime",
@@ -99,8 +100,8 @@ list_connections(void *context, const struct generation *generation, const struc
         if (!scoreboard_connection(&generation->board, child->part, i, &seen) ||
             listing->total++ >= REPORT_CONNECTIONS)
             continue;
-        json_array_append_new(
-            listing->list,
+        json_list_add(
+            &listing->list,
             json_pack("{s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:i}", "address",
                       report_text(seen.address), "client",
                       seen.client[0] != '\0' ? report_text(seen.client) : json_null(), "state",
@@ -132,9 +133,9 @@ patterns_report(char *const *patterns)
     json_t *list = json_array();
 
     if (patterns == NULL)
-        json_array_append_new(list, json_string("*"));
+        json_list_add(&list, json_string("*"));
     for (; patterns != NULL && *patterns != NULL; patterns++)
-        json_array_append_new(list, json_string(*patterns));
+        json_list_add(&list, json_string(*patterns));
     return list;
 }
 
@@ -176,6 +177,6 @@ report_handlers(const struct report_source *source)
         for (size_t i = 0; i < METRICS_HANDLERS; i++)
             if (sum.handlers[i].name[0] != '\0' && sum.handlers[i].place == place &&
                 sum.handlers[i].generation == generation->number)
-                json_array_append_new(list, handler_report(&sum.handlers[i], generation->config));
+                json_list_add(&list, handler_report(&sum.handlers[i], generation->config));
     return json_pack("{s:o}", "handlers", list);
 }

@@ -6,11 +6,10 @@
 
 #include "service.h"
 
-static void
+static bool
 set_where_given(json_t *attributes, const char *name, const char *value)
 {
-    if (value[0] != '\0')
-        json_object_set_new(attributes, name, json_string(value));
+    return value[0] == '\0' || json_object_set_new(attributes, name, json_string(value)) == 0;
 }
 
 json_t *
@@ -22,12 +21,12 @@ service_information(const struct config *config, SSL_CTX *context)
     EVP_PKEY *key = SSL_CTX_get0_privatekey(context);
     json_t *jwk = key != NULL ? doip_key_jwk(key) : NULL;
 
-    if (attributes == NULL)
+    if ((jwk != NULL && json_object_set_new(attributes, "publicKey", jwk) != 0) ||
+        !set_where_given(attributes, "serviceName", config->service.name) ||
+        !set_where_given(attributes, "serviceDescription", config->service.description)) {
+        json_decref(attributes);
         return NULL;
-    if (jwk != NULL)
-        json_object_set_new(attributes, "publicKey", jwk);
-    set_where_given(attributes, "serviceName", config->service.name);
-    set_where_given(attributes, "serviceDescription", config->service.description);
+    }
     return json_pack("{s:s, s:s, s:o}", "id", config->service.id, "type", DOIP_TYPE_SERVICE_INFO, "attributes",
                      attributes);
 }

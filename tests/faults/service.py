@@ -59,6 +59,10 @@ class Caller(trouble.Walker):
     told = True  # False: a connection may end between requests without a word
     patience = HUNG
 
+    def __init__(self, run):
+        super().__init__(run)
+        self.first = {}
+
     def ask(self, operation, target, segments=(), **attributes):
         begun, before = time.monotonic(), len(self.daemon.log())
         response = world.Client.ask(self, operation, target, segments, **attributes)
@@ -90,11 +94,19 @@ class Caller(trouble.Walker):
         if self.answered(response) and response.output["results"] != wanted:
             raise Different(f"a search finds {response.output}, not {wanted}")
 
+    def same(self, operation, response):
+        """An answer that never changes, and is never short of anything. The first one came before any trouble."""
+        if self.answered(response) and self.first.setdefault(operation, response.output) != response.output:
+            raise Different(f"{operation}: {response.output}, not {self.first[operation]}")
+
     def hellos(self):
-        self.answered(self.ask(doip.HELLO, SERVICE))
+        self.same(doip.HELLO, self.ask(doip.HELLO, SERVICE))
+
+    def lists(self):
+        self.same(doip.LIST, self.ask(doip.LIST, SERVICE))
 
     def greets(self):
-        self.answered(self.ask("20.EXAMPLE/Greet", SERVICE, times=3))
+        self.same("Greet", self.ask("20.EXAMPLE/Greet", SERVICE, times=3))
 
 
 def resources(pid):
@@ -171,7 +183,7 @@ def exchange(run, operation):
     caller.close()
 
 
-OPERATIONS = {"store": ("creates", "retrieves", "updates", "searches", "deletes"), "hello": ("hellos", "greets")}
+OPERATIONS = {"store": ("creates", "retrieves", "updates", "searches", "deletes"), "hello": ("hellos", "lists", "greets")}
 
 
 def walk_operation(run, fault, operation, most):

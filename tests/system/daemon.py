@@ -339,7 +339,10 @@ class Daemon:
         """Makes an end of it, without a word."""
         if self.process is None:
             return
-        for pid in [self.process.pid] + children(self.process.pid):
+        if self.process.poll() is None:  # or it might have one more child by the time that it dies
+            os.kill(self.process.pid, signal.SIGSTOP)
+            until(lambda: process_stat(self.process.pid)[0] in "TZX", "the master to stop")
+        for pid in children(self.process.pid) + [self.process.pid]:
             try:
                 if self.process.poll() is None or pid != self.process.pid:
                     os.kill(pid, signal.SIGKILL)

@@ -238,6 +238,66 @@ START_TEST(refuses_a_root_that_is_none)
 }
 END_TEST
 
+/* ------------------------------------------------------------------ memory */
+
+static _Atomic int asked;
+static int refused_at;
+
+static void *
+refuse_one(size_t size)
+{
+    return asked++ == refused_at ? NULL : malloc(size);
+}
+
+#define GIVEN                                                                                 \
+    "{\"type\":\"T\",\"attributes\":{\"metadata\":1,\"a\":{\"n\":2},\"b\":3},\"elements\":[{" \
+    "\"id\":\"e\","                                                                           \
+    "\"attributes\":{\"sha256\":\"4\",\"c\":5}},{\"id\":\"f\",\"attributes\":{\"d\":6}}]}"
+#define KEPT                                                                               \
+    "\"type\":\"T\",\"attributes\":{\"a\":{\"n\":2},\"b\":3},\"elements\":[{\"id\":\"e\"," \
+    "\"length\":3,\"attributes\":{\"c\":5}},{\"id\":\"f\",\"attributes\":{\"d\":6}}]}"
+
+/* Creates it while one of Jansson's calls for memory fails; what the answer would tell, or NULL. */
+static json_t *
+create_short(const char *id, const json_t *given)
+{
+    struct repository_change *change = repository_change_new(repository, NULL);
+    struct failure failure;
+    json_t *stored = NULL;
+    int status;
+
+    stage_text(change, "e", "one", 3);
+    asked = 0;
+    json_set_alloc_funcs(refuse_one, free);
+    status = repository_create(change, id, given, &stored, &failure);
+    json_set_alloc_funcs(malloc, free);
+    ck_assert((status == REPOSITORY_OK) == (stored != NULL));
+    repository_change_free(&change);
+    return stored;
+}
+
+/* Jansson's copies leave out what they have no memory for. */
+START_TEST(keeps_all_or_nothing_without_memory)
+{
+    json_t *given = json_loads(GIVEN, 0, NULL), *stored, *metadata;
+    char id[20], due[500];
+    int failures = 0;
+
+    for (refused_at = 0, asked = 0; asked >= refused_at; refused_at++) { /* until none is refused */
+        snprintf(id, sizeof(id), "x/%d", refused_at);
+        snprintf(due, sizeof(due), "{\"id\":\"%s\"," KEPT, id);
+        stored = create_short(id, given);
+        metadata = json_object_get(json_object_get(stored, "attributes"), "metadata");
+        ck_assert(stored == NULL || json_object_size(metadata) == 3);
+        failures += stored == NULL;
+        ck_assert_str_eq(object_text(repository, id), stored == NULL ? "" : due);
+        json_decref(stored);
+    }
+    ck_assert_int_ge(failures, 20);
+    json_decref(given);
+}
+END_TEST
+
 START_TEST(knows_network_file_systems)
 {
     ck_assert_str_eq(blobs_network(0x6969), "NFS");
@@ -283,6 +343,7 @@ suite(void)
     tcase_add_test(tests, survives_a_lack_of_descriptors);
     tcase_add_test(tests, refuses_what_is_no_catalog);
     tcase_add_test(tests, refuses_a_root_that_is_none);
+    tcase_add_test(tests, keeps_all_or_nothing_without_memory);
     tcase_add_test(tests, knows_network_file_systems);
     tcase_add_test(tests, is_private);
     suite_add_tcase(made, tests);
