@@ -58,7 +58,7 @@ parse_port(const char *text, int *port)
 
     if (digits == 0 || digits > 5 || text[digits] != '\0')
         return false;
-    *port = atoi(text);
+    *port = atoi(text); /* NOLINT(cert-err34-c): five digits fit */
     return *port > 0 && *port <= 65535;
 }
 
