@@ -18,7 +18,7 @@
 #include "metrics.h"
 #include "worker.h"
 
-/* What a connection is about; each phase has a step in conversation.c. */
+/* What a connection is about; each phase has a step (conversation_impl.h). */
 enum phase {
     PHASE_HANDSHAKE, /* TLS */
     PHASE_HEAD,      /* between requests, or inside a request's first segment */
