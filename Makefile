@@ -277,7 +277,7 @@ $(store_UNIT): $(B)/store.a $(LIBRARY)
 $(doip_UNIT): $(B)/doip.a $(LIBRARY)
 $(filter-out $(store_UNIT) $(doip_UNIT),$(UNIT)): $(B)/doipd.a $(B)/libdoip.a
 # Time and waiting are these tests' own (unit_worker.h).
-$(B)/tests/unit/test_conversation $(B)/fuzz_conversation: private WRAPPED = -Wl,--wrap=clock_gettime,--wrap=poll
+$(B)/tests/unit/test_conversation $(B)/tests/unit/test_conversation_later $(B)/fuzz_conversation: private WRAPPED = -Wl,--wrap=clock_gettime,--wrap=poll
 $(UNIT): $(B)/%: $(B)/obj/%.o
 	$(call say,LD)
 	@mkdir -p $(@D)

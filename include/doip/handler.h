@@ -4,13 +4,15 @@
  * doip-handler(3) is the tutorial.
  *
  * Threads: a handler that says DOIP_THREAD_SAFE is called from several threads at once, each with a request of its own; others are
- * called one request at a time per worker process. A request and its response belong to the thread of the call, until it returns.
+ * called one request at a time per worker process. A request and its response belong to the thread of the call, until it returns;
+ * or, with DOIP_LATER, until doip_complete().
  *
  * History of the ABI (DOIP_ABI):
  *   1  2026-11-22  the first
  *      2026-11-22  doip_request_groups()
  *      2026-11-22  DOIP_OPTION_JSON, doip_option_json(), doip_option_where(), DOIP_FOR_OBJECTS
  *      2026-11-22  doip_descriptor.authenticate, at its end: handlers made before, with a smaller `size`, load as they are
+ *      2026-11-22  DOIP_LATER, doip_later(), doip_complete()
  */
 #ifndef DOIP_HANDLER_H
 #define DOIP_HANDLER_H
@@ -35,6 +37,7 @@ typedef struct doip_options doip_options;
 typedef enum doip_result {
     DOIP_OK = 0,       /* answered; the daemon completes the message */
     DOIP_DECLINED = 1, /* not mine: ask the next handler. Only before anything was read or written */
+    DOIP_LATER = 2,    /* doip_complete() will answer: see doip_later() */
     DOIP_FAILED = -1,  /* answered with the error that doip_fail() set, else 500 Internal Server Error */
 } doip_result;
 
@@ -248,6 +251,35 @@ DOIP_API doip_result doip_fail_invalid(doip_response *response, const char *form
     __attribute__((format(printf, 2, 3)));
 /* 200 "This operation is not supported." */
 DOIP_API doip_result doip_fail_unsupported(doip_response *response);
+
+/* ------------------------------------------------------------------ answering later */
+
+/*
+ * A handler that would wait in its function, as for a commit that many requests share, can give the thread back instead. Of the eight
+ * functions, once it has read what it wants of the input:
+ *
+ *     doip_ticket ticket = doip_later(request);       0: memory is short
+ *     … hands request, response and ticket over to a thread of its own …
+ *     return DOIP_LATER;
+ *
+ * and that thread, at any time, even before the function has returned, writes the response and calls doip_complete(ticket, DOIP_OK),
+ * or doip_fail() and doip_complete(ticket, DOIP_FAILED). From the hand-over on, request and response are that thread's; it reads no
+ * more input. With doip_complete() they are gone.
+ *
+ * doip_complete() sends the answer in the calling thread, as far as the client takes it, and never waits for the client: what it does not
+ * take at once is kept in memory, so what is answered later should be small. Until then all is as in a function that is still running: the
+ * request counts as running, timeouts.handler and the end of the service wait for it no longer than for any other, and a client
+ * that has gone is noticed only when it is answered. A handler that is not DOIP_THREAD_SAFE, and one that has as many requests
+ * waiting as workers.threads, keeps the thread that its function ran in until the answer is complete.
+ *
+ * A ticket is used up by doip_complete(): DOIP_FAILED with one that is, which harms nothing. Where the function returns anything but
+ * DOIP_LATER, that stands, and the ticket is used up. close() is called when all are complete; the handler's threads must have ended
+ * when it returns.
+ */
+typedef uint64_t doip_ticket;
+
+DOIP_API doip_ticket doip_later(doip_request *request);
+DOIP_API doip_result doip_complete(doip_ticket ticket, doip_result result);
 
 DOIP_END_DECLS
 

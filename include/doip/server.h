@@ -46,6 +46,19 @@ DOIP_API bool doip_request_touched(const doip_request *request);
 /* True when a handler's reading ended as the client sent nothing, or too slowly. */
 DOIP_API bool doip_request_timed_out(const doip_request *request);
 
+/*
+ * After a handler's function has returned DOIP_LATER. doip_request_hold(): DOIP_LATER when `completed` will be called, in the thread that
+ * completes the request, to end the response with doip_request_result(); the caller must not touch the request any more. Else it is complete,
+ * and this is the function's result (DOIP_FAILED where it has not asked for a ticket). From doip_later() on the stream does not wait;
+ * doip_request_result() gives it its waits back.
+ */
+typedef void (*doip_completed)(doip_request *request, void *closure);
+
+DOIP_API doip_result doip_request_hold(doip_request *request, doip_completed completed, void *closure);
+DOIP_API doip_result doip_request_result(doip_request *request);
+/* Waits in the calling thread instead, and gives the result. */
+DOIP_API doip_result doip_request_wait(doip_request *request);
+
 /* How a response stands after doip_response_end(). */
 typedef enum doip_outcome {
     DOIP_OUTCOME_COMPLETE, /* the message is whole in the writer; the connection goes on when the input is read away */
@@ -55,7 +68,7 @@ typedef enum doip_outcome {
 
 /*
  * Ends the response after a handler returned `result`: completes the message, or replaces what was held back by the error, or finds that
- * the stream must be broken off. Does not flush.
+ * the stream must be broken off. Does not flush. DOIP_LATER: waits for the result first.
  */
 DOIP_API doip_outcome doip_response_end(doip_response *response, doip_result result);
 

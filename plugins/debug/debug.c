@@ -21,13 +21,13 @@ static const struct {
     debug_action action;
 } actions[] = {
 #define ROW(name, function) {#name, function},
-    DEBUG_ANSWERS(ROW) DEBUG_FAULTS(ROW) DEBUG_HOSTILE(ROW)
+    DEBUG_ANSWERS(ROW) DEBUG_FAULTS(ROW) DEBUG_HOSTILE(ROW) DEBUG_LATER(ROW)
 #undef ROW
 };
 
 static const char *const operations[] = {
 #define ROW(name, function) PREFIX #name,
-    DEBUG_ANSWERS(ROW) DEBUG_FAULTS(ROW) DEBUG_HOSTILE(ROW)
+    DEBUG_ANSWERS(ROW) DEBUG_FAULTS(ROW) DEBUG_HOSTILE(ROW) DEBUG_LATER(ROW)
 #undef ROW
     NULL,
 };
@@ -94,6 +94,7 @@ debug_close(void *state)
     struct debug *debug = state;
     int fd;
 
+    debug_later_end();
     debug_sleep(slow_close);
     if (debug->close_file[0] != '\0') {
         fd = open(debug->close_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);

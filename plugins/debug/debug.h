@@ -1,7 +1,7 @@
 /*
  * The debug handler: what its rooms share. An action is what one extended operation does, or one of the seven hooks when a
  * request asks for it; actions.c has those that answer, faults.c those that misbehave, hostile.c those that harm
- * the process, debug.c the descriptor and the way in.
+ * the process, later.c those that answer later, debug.c the descriptor and the way in.
  * Runs in the worker's threads. For tests only: never installed.
  */
 #ifndef DEBUG_H
@@ -74,11 +74,21 @@ typedef doip_result (*debug_action)(doip_request *request, doip_response *respon
     X(ReadPast, hostile_read_past)                                                                 \
     X(AnswerAgain, hostile_answer_again)
 
+#define DEBUG_LATER(X)                                                                             \
+    X(Later, later_answer)                                                                         \
+    X(LaterNever, later_never)                                                                     \
+    X(LaterUnasked, later_unasked)                                                                 \
+    X(LaterAnyway, later_anyway)
+
 #define DEBUG_DECLARE(name, function) doip_result function(doip_request *request, doip_response *response);
 DEBUG_ANSWERS(DEBUG_DECLARE)
 DEBUG_FAULTS(DEBUG_DECLARE)
 DEBUG_HOSTILE(DEBUG_DECLARE)
+DEBUG_LATER(DEBUG_DECLARE)
 #undef DEBUG_DECLARE
+
+/* Waits until the threads of later.c have ended. */
+void debug_later_end(void);
 
 /* Sleeps that many milliseconds, whatever signals come. */
 void debug_sleep(int64_t ms);

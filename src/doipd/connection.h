@@ -47,6 +47,7 @@ struct connection {
     char *identity;    /* the client certificate's name */
     char *certificate; /* and itself, in PEM */
     struct caller caller; /* of the request */
+    struct held held;     /* where its handler answers later */
     enum phase phase;
     doip_outcome outcome;
     bool armed;          /* has an entry in the epoll set */

@@ -226,6 +226,12 @@ conversation_expired(struct connection *connection)
     case PHASE_LINGER:
         connection_close(connection, connection->ending);
         break;
+    case PHASE_DISCARD:
+        if (connection->waits_for == DOIP_WANT_WRITE) {
+            answer_timed_out(connection);
+            break;
+        }
+        /* fall through */
     default:
         request_timed_out(connection);
         break;

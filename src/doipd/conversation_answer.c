@@ -1,15 +1,14 @@
 /*
  * A request of a conversation is answered (conversation_impl.h): a handler runs, and what it has written goes out. In the pool's threads; only
- * step_run() may wait, in a thread that has leave to.
+ * step_run() may wait, in a thread that has leave to. Where the handler answers later, whichever of its threads does that has the
+ * connection from then on until the answer has gone, as far as it goes without waiting; the pool has it again for what follows.
  */
 #include "clock.h"
 #include "conversation_impl.h"
 #include "dispatch.h"
 
-enum {
-    HELD_BACK =
-        16384 /* answers to pipelined requests go out together up to this size: a TLS record */
-};
+/* Answers to pipelined requests go out together up to this size: a TLS record. */
+enum { HELD_BACK = 16384 };
 
 static int
 wait_ms(int seconds)
@@ -28,6 +27,55 @@ request_kind(const doip_request *request)
     return hash;
 }
 
+static enum step
+answered(struct connection *connection, doip_result result)
+{
+    connection->outcome = doip_response_end(doip_request_response(connection->request), result);
+    doip_stream_set_waits(connection->stream, 0, 0);
+    if (connection->outcome != DOIP_OUTCOME_BROKEN && doip_request_timed_out(connection->request))
+        request_ends_for_slowness(connection);
+    return step_enter(connection, PHASE_FLUSH);
+}
+
+static enum step
+answered_later(struct connection *connection, doip_result result)
+{
+    held_end(&connection->worker->held, &connection->held, result);
+    doip_stream_set_waits(connection->stream, 0, 0);
+    return answered(connection, result);
+}
+
+/* In a thread of the handler's, which looks at the clock first. */
+static void
+completed(doip_request *request, void *closure)
+{
+    struct connection *connection = closure;
+
+    answered_later(connection, doip_request_result(request));
+    if (step_flush(connection) == STEP_NEXT)
+        step_hand_over(connection);
+}
+
+/* The thread is free again. From doip_request_hold() on, the connection is whose thread completes the request. */
+static enum step
+hold(struct connection *connection, unsigned kind)
+{
+    struct worker *worker = connection->worker;
+    doip_result result;
+
+    held_expect(&worker->held, kind);
+    pool_leave(&worker->pool, kind);
+    result = doip_request_hold(connection->request, completed, connection);
+    return result == DOIP_LATER ? STEP_LEFT : answered_later(connection, result);
+}
+
+/* Whether such a request is answered soon, if it is run now: earlier answers may wait for it. */
+static bool
+answers_soon(struct worker *worker, unsigned kind)
+{
+    return pool_runs_now(&worker->pool, kind) && !held_expected(&worker->held, kind);
+}
+
 enum step
 step_run(struct connection *connection)
 {
@@ -38,7 +86,7 @@ step_run(struct connection *connection)
     bool later;
 
     if (!connection->may_run && doip_writer_buffered(connection->writer) > 0 &&
-        !pool_runs_now(&worker->pool, kind) && !step_sent_all(connection))
+        !answers_soon(worker, kind) && !step_sent_all(connection))
         return STEP_LEFT;
     connection_show(connection, SCORE_RUNNING);
     if (!connection->may_run && !pool_enter(&worker->pool, &connection->waiting, kind))
@@ -53,13 +101,12 @@ step_run(struct connection *connection)
     doip_stream_set_waits(connection->stream, wait_ms(worker->config->timeouts.read),
                           wait_ms(worker->config->timeouts.write));
     if (result == DOIP_OK)
-        result = dispatch(worker, connection->request, response);
-    connection->outcome = doip_response_end(response, result);
-    doip_stream_set_waits(connection->stream, 0, 0);
+        result = dispatch(worker, connection->request, response, &connection->held);
+    if (result == DOIP_LATER)
+        return hold(connection, kind);
+    answered(connection, result);
     pool_leave(&worker->pool, kind);
-    if (connection->outcome != DOIP_OUTCOME_BROKEN && doip_request_timed_out(connection->request))
-        request_ends_for_slowness(connection);
-    return step_enter(connection, PHASE_FLUSH);
+    return STEP_NEXT;
 }
 
 /* ------------------------------------------------------------------ the answer goes out */

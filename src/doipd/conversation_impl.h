@@ -20,6 +20,8 @@ enum step { STEP_NEXT, STEP_LEFT };
 enum step step_head(struct connection *connection);
 enum step step_body(struct connection *connection);
 enum step step_discard(struct connection *connection);
+/* By a thread that is none of the pool's, when the answer has gone: waits for the next request, or for the pool to go on. */
+enum step step_hand_over(struct connection *connection);
 
 /* Its number and times, where it has not come to a head. */
 void request_begins(struct connection *connection);
@@ -45,8 +47,7 @@ enum step step_enter(struct connection *connection, enum phase phase);
 
 /* Waits for `wants` (DOIP_WANT_…), for `ms` at most. */
 enum step step_park(struct connection *connection, int wants, int64_t ms);
-/* The same for what comes next of a request, for the client to take what is answered, and for the next request. Only the second leaves
- * what was held back of earlier answers where it is. */
+/* The same for what comes next of a request, for the client to take what is answered, and for the next request. */
 enum step step_park_reading(struct connection *connection);
 enum step step_park_writing(struct connection *connection);
 enum step step_park_idle(struct connection *connection);

@@ -116,3 +116,17 @@ step_discard(struct connection *connection)
                               doip_reader_reason(connection->reader));
     }
 }
+
+/* What may take long, as reading away what is left of a large request, or any other request, is not that thread's matter. */
+enum step
+step_hand_over(struct connection *connection)
+{
+    bool rests = connection->phase == PHASE_DISCARD &&
+                 doip_message_ended(doip_request_message(connection->request)) &&
+                 !doip_reader_buffered(connection->reader) && !request_is_last(connection) &&
+                 !atomic_load(&connection->worker->last_call);
+
+    if (rests)
+        return next_request(connection);
+    return step_park(connection, DOIP_WANT_WRITE, conversation_answer_ms(connection));
+}

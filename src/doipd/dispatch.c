@@ -23,7 +23,8 @@ check_target(enum operation operation, doip_request *request, doip_response *res
         return doip_fail_invalid(response, "The target of %s must be the service, %s.",
                                  operation_id(operation), doip_request_service(request));
     if (operation_target(operation) == TARGET_OBJECT && service)
-        return doip_fail_invalid(response, "The target of %s must be a digital object, not the service %s.",
+        return doip_fail_invalid(response,
+                                 "The target of %s must be a digital object, not the service %s.",
                                  operation_id(operation), doip_request_service(request));
     return DOIP_OK;
 }
@@ -39,7 +40,9 @@ check_input(enum operation operation, doip_request *request)
 static enum metrics_call
 how_ended(doip_result result)
 {
-    return result == DOIP_OK ? METRICS_CALL_OK : result == DOIP_DECLINED ? METRICS_CALL_DECLINED : METRICS_CALL_ERROR;
+    return result == DOIP_OK         ? METRICS_CALL_OK
+           : result == DOIP_DECLINED ? METRICS_CALL_DECLINED
+                                     : METRICS_CALL_ERROR;
 }
 
 /* Calls of a handler that is not thread-safe run one at a time; what runs is on the scoreboard. */
@@ -49,7 +52,8 @@ call_begin(struct worker *worker, const struct handler *handler, doip_request *r
     doip_request_set_state(request, handler->state);
     if ((handler->descriptor->flags & DOIP_THREAD_SAFE) == 0)
         pthread_mutex_lock(&worker->serial);
-    score_begin(pool_score(), handler->name, doip_request_operation(request), doip_request_target(request));
+    score_begin(pool_score(), handler->name, doip_request_operation(request),
+                doip_request_target(request));
 }
 
 static void
@@ -61,37 +65,50 @@ call_end(struct worker *worker, const struct handler *handler)
         pthread_mutex_unlock(&worker->serial);
 }
 
+/* The thread is kept where the handler's calls run one at a time, and where too many answers are held already. */
+static bool
+may_hold(struct worker *worker, const struct handler *handler, const doip_request *request,
+         struct held *held)
+{
+    return (handler->descriptor->flags & DOIP_THREAD_SAFE) != 0 &&
+           held_begin(&worker->held, held, handler->name, request);
+}
+
 static doip_result
-call(struct worker *worker, const struct handler *handler, enum operation operation, doip_request *request,
-     doip_response *response)
+call(struct worker *worker, const struct handler *handler, enum operation operation,
+     doip_request *request, doip_response *response, struct held *held)
 {
     doip_result result;
-    int64_t began;
 
     call_begin(worker, handler, request);
-    began = clock_lately_us(); /* the scoreboard has looked */
+    *held = (struct held){.metric = handler->metric, .began = clock_lately_us()}; /* the scoreboard has looked */
     result = handler->functions[operation](request, response);
-    metrics_call(handler->metric, how_ended(result), (uint64_t)(clock_us() - began));
+    if (result == DOIP_LATER && !may_hold(worker, handler, request, held))
+        result = doip_request_wait(request);
+    if (result != DOIP_LATER)
+        metrics_call(handler->metric, how_ended(result), (uint64_t)(clock_us() - held->began));
     call_end(worker, handler);
     return result;
 }
 
 static doip_result
-ask_handlers(struct worker *worker, enum operation operation, doip_request *request, doip_response *response)
+ask_handlers(struct worker *worker, enum operation operation, doip_request *request,
+             doip_response *response, struct held *held)
 {
     for (size_t i = 0; i < worker->handlers.count; i++) {
         const struct handler *handler = &worker->handlers.items[i];
         doip_result result;
 
         if (handler->functions[operation] == NULL ||
-            !handler_allows(handler, operation, doip_request_operation(request), doip_request_target(request)))
+            !handler_allows(handler, operation, doip_request_operation(request),
+                            doip_request_target(request)))
             continue;
-        result = call(worker, handler, operation, request, response);
+        result = call(worker, handler, operation, request, response, held);
         if (result != DOIP_DECLINED)
             return result;
         if (doip_request_touched(request)) {
-            log_error(HANDLER_MISBEHAVED, "handler %s declined %s after it had read or written", handler->name,
-                      doip_request_operation(request));
+            log_error(HANDLER_MISBEHAVED, "handler %s declined %s after it had read or written",
+                      handler->name, doip_request_operation(request));
             return DOIP_FAILED;
         }
     }
@@ -117,7 +134,8 @@ call_authenticate(struct worker *worker, const struct handler *handler, doip_req
     call_end(worker, handler);
     if (result != DOIP_OK || doip_request_client(request) != NULL)
         return result;
-    log_error(HANDLER_MISBEHAVED, "handler %s authenticated a request without saying who sent it", handler->name);
+    log_error(HANDLER_MISBEHAVED, "handler %s authenticated a request without saying who sent it",
+              handler->name);
     return DOIP_FAILED;
 }
 
@@ -133,7 +151,7 @@ dispatch_authenticate(struct worker *worker, doip_request *request)
 }
 
 doip_result
-dispatch(struct worker *worker, doip_request *request, doip_response *response)
+dispatch(struct worker *worker, doip_request *request, doip_response *response, struct held *held)
 {
     enum operation operation = operation_of(doip_request_operation(request));
     doip_result result = access_check(worker->config, operation, request, response);
@@ -143,7 +161,7 @@ dispatch(struct worker *worker, doip_request *request, doip_response *response)
     if (result == DOIP_OK)
         result = check_input(operation, request);
     if (result == DOIP_OK)
-        result = ask_handlers(worker, operation, request, response);
+        result = ask_handlers(worker, operation, request, response, held);
     if (result == DOIP_DECLINED)
         result = builtin_answer(worker, operation, request, response);
     return result;

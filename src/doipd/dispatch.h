@@ -14,7 +14,11 @@ bool dispatch_authenticates(const struct worker *worker);
  * credentials are wrong; DOIP_DECLINED: none of them knows. */
 doip_result dispatch_authenticate(struct worker *worker, doip_request *request);
 
-/* Answers a request whose head is good, in the calling thread, blocking as the stream's waits say. */
-doip_result dispatch(struct worker *worker, doip_request *request, doip_response *response);
+/*
+ * Answers a request whose head is good, in the calling thread, blocking as the stream's waits say. DOIP_LATER: the handler completes it, and
+ * `held` has a place, to be ended.
+ */
+doip_result dispatch(struct worker *worker, doip_request *request, doip_response *response,
+                     struct held *held);
 
 #endif

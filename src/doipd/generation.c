@@ -44,9 +44,8 @@ build(struct generation *generation, const struct generation *previous, char *re
     if (generation->tls == NULL)
         return false;
     generation->service = service_information(config, generation->tls);
-    /* The last thread's part is the control thread's, which loads the handlers. */
     if (generation->service != NULL && make_slots(generation, (size_t)config->workers.processes) &&
-        scoreboard_init(&generation->board, generation->slots, (size_t)config->workers.threads + 1,
+        scoreboard_init(&generation->board, generation->slots, score_parts((size_t)config->workers.threads),
                         (size_t)config->workers.connections))
         return true;
     snprintf(reason, size, "out of memory");

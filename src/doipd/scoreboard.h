@@ -88,7 +88,7 @@ struct score_worker {
     atomic_bool done;        /* the worker ends in order */
     _Atomic(uint64_t) words[SCORE_WORDS / 8]; /* why it ends itself */
     atomic_bool accepting;
-    struct score_thread threads[]; /* scoreboard.threads of them */
+    struct score_thread threads[]; /* scoreboard.threads of them: score_parts() */
 };
 
 struct scoreboard {
@@ -102,6 +102,20 @@ struct scoreboard {
     size_t connections_size;
     struct score_connection *connections;
 };
+
+/* How many parts a worker has that may run handlers in so many threads: each one's; the control thread's, which opens the handlers; and from
+ * score_held() on as many for answers that come later. */
+static inline size_t
+score_held(size_t threads)
+{
+    return threads + 1;
+}
+
+static inline size_t
+score_parts(size_t threads)
+{
+    return score_held(threads) + threads;
+}
 
 /* `connections`: most of each worker. False where the system has no memory for it. */
 bool scoreboard_init(struct scoreboard *board, size_t workers, size_t threads, size_t connections);

@@ -153,6 +153,8 @@ start(struct worker *worker, const struct worker_setup *setup)
     guard_exits();
     if (worker->wake < 0 || !pool_init(&worker->pool, setup->config->workers.threads, setup->config->workers.processes,
                                        worker->score) ||
+        !held_init(&worker->held, &worker->score->threads[score_held((size_t)setup->config->workers.threads)],
+                   (size_t)setup->config->workers.threads) ||
         !authenticator_init(&worker->authenticator, &setup->config->users, worker->pool.leaders_most) ||
         !pulse_start(worker) || !pool_start(&worker->pool))
         give_up(setup, "a worker can't start: the system refuses threads, descriptors or random bytes");
@@ -251,7 +253,7 @@ look_at_handlers(struct control *control, int64_t now)
 
     if (worker->config->timeouts.handler == 0 || atomic_load(&worker->draining))
         return;
-    for (int i = 0; i < worker->config->workers.threads; i++)
+    for (size_t i = 0; i < score_parts((size_t)worker->config->workers.threads); i++)
         any = overruns(control, &worker->score->threads[i], now) || any;
     if (!any)
         return;

@@ -13,6 +13,7 @@
 #include "authenticate.h"
 #include "config.h"
 #include "handlers.h"
+#include "held.h"
 #include "listener.h"
 #include "log.h"
 #include "pool.h"
@@ -48,6 +49,7 @@ struct worker {
     struct handler_set handlers;
     pthread_mutex_t serial; /* held while a handler that is not thread-safe runs */
     struct pool pool;
+    struct held_places held;
     struct authenticator authenticator;
     struct score_worker *score;
     struct acceptor *acceptors; /* one per listening socket */

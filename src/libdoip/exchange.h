@@ -6,6 +6,7 @@
 #define DOIP_EXCHANGE_H
 
 #include <doip/server.h>
+#include <stdatomic.h>
 
 /* Most bytes in an error's message, with its NUL. */
 #define EXCHANGE_MESSAGE_SIZE 2048
@@ -35,6 +36,9 @@ struct doip_response {
     struct exchange_texts *texts; /* owned; NULL until there is one */
 };
 
+/* Of an answer that comes later (later.c): a ticket is out; and the function has returned; or it is complete. */
+enum request_later { LATER_NOT, LATER_ASKED, LATER_HELD, LATER_DONE };
+
 struct doip_request {
     doip_reader *reader;    /* borrowed */
     doip_message *message;  /* owned */
@@ -55,8 +59,18 @@ struct doip_request {
     bool touched;
     int fault;          /* the first fault in the input, latched; 0 for none */
     const char *reason; /* of the fault: a constant, or among the response's texts */
+    doip_ticket ticket; /* 0: none */
+    atomic_int later;
+    int read_ms; /* the stream's waits, to be restored: meanwhile it has none */
+    int write_ms;
+    doip_result result;       /* once it is complete */
+    doip_completed completed; /* while it is held */
+    void *closure;
     struct doip_response response;
 };
+
+/* The result of a function that has returned `result`: waits for one that comes later; else a ticket that is out is used up. */
+doip_result request_settle(doip_request *request, doip_result result);
 
 /* Latches a fault in the input (the first one stays), and returns DOIP_FAILED. */
 doip_result request_fault(doip_request *request, int error, const char *format, ...)

@@ -78,8 +78,10 @@ doip_outcome
 doip_response_end(doip_response *response, doip_result result)
 {
     const char *reason;
-    int error = request_input_error(response->request, &reason);
+    int error;
 
+    result = request_settle(response->request, result);
+    error = request_input_error(response->request, &reason);
     if (error != 0)
         return end_fault(response, error, reason);
     if (result == DOIP_DECLINED && !response->failed)

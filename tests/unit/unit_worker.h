@@ -302,7 +302,7 @@ world_start(const char *const *overrides)
     struct worker *worker = &world.worker;
 
     if (config == NULL || !addresses_init() || !throttle_init() || !metrics_init() ||
-        !scoreboard_init(&world.board, 1, 2, 64) ||
+        !scoreboard_init(&world.board, 1, score_parts(2), 64) ||
         !authenticator_init(&worker->authenticator, &config->users, 1)) {
         fprintf(stderr, "no world: %s\n", reason);
         abort();
@@ -319,7 +319,8 @@ world_start(const char *const *overrides)
     worker->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_mutex_init(&worker->serial, NULL);
     pthread_mutex_init(&worker->lock, NULL);
-    if (!pool_init(&worker->pool, 2, 1, worker->score))
+    if (!pool_init(&worker->pool, 2, 1, worker->score) ||
+        !held_init(&worker->held, &worker->score->threads[score_held(2)], 2))
         abort();
 }
 
