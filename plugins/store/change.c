@@ -1,41 +1,16 @@
 /*
- * Creates and updates (repository.h): bytes are staged as they come, published when all of the
- * request is there, and the catalog's transaction makes it true. In each worker process, from any
- * thread; a change belongs to one thread, and to the one that commits for it meanwhile.
- *
- * Small bytes wait in memory and go into the catalog; what follows is of the others.
- *
- * In what order it becomes durable: the bytes; the stage's directory, which remembers them; their
- * places among the elements; the catalog. After a crash anywhere on the way, the stage says which
- * bytes may point nowhere (sweep.c).
+ * The bytes of a change (repository.h) as they come in: small ones wait in memory, to go into the
+ * catalog, others in a stage. In each worker process, from any thread; a change belongs to one.
  */
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "repository_impl.h"
+#include "change_impl.h"
 
 /* Small elements share the catalog's sync; but not more of one change than this, so that neither
  * memory nor the transaction grows with it. */
 #define SMALL_ALL_MAX ((size_t)256 << 10)
-
-struct staged {
-    char *element;
-    struct blob blob;
-    uint64_t size; /* so far */
-    char *data;    /* of a small one; NULL: it is in the stage */
-};
-
-struct repository_change {
-    struct repository *repository;
-    const struct acl_client *client;
-    struct stage *stage; /* NULL: no file yet */
-    struct staged *staged;
-    size_t count;
-    size_t small;   /* bytes in memory */
-    uint64_t total; /* bytes of all elements so far */
-    uint64_t room;  /* so many the quota left when the first file was begun */
-};
 
 struct repository_change *
 repository_change_new(struct repository *repository, const struct acl_client *client)
@@ -87,7 +62,7 @@ repository_stage_begin(struct repository_change *change, const char *element,
 
 /* ------------------------------------------------------------------ limits */
 
-static int
+int
 limit_passed(struct failure *failure, const char *what, uint64_t limit, const char *name)
 {
     failure_set(failure, "%s would be larger than %llu bytes, which '%s' allows.", what,
@@ -206,209 +181,4 @@ repository_stage_end(struct repository_change *change, struct failure *failure)
         return failure_set(failure, "SHA-256 is not to be had");
     blob_name(&staged->blob);
     return REPOSITORY_OK;
-}
-
-static int
-change_publish(struct repository_change *change, struct failure *failure)
-{
-    int status = change->stage == NULL ? REPOSITORY_OK : stage_seal(change->stage, failure);
-
-    for (size_t i = 0; i < change->count && status == REPOSITORY_OK; i++) {
-        if (change->staged[i].data == NULL)
-            status = stage_publish(change->stage, &change->staged[i].blob, failure);
-    }
-    return status;
-}
-
-/* ------------------------------------------------------------------ the commit */
-
-/* The bytes staged last for an element. */
-static const struct blob *
-change_staged(const char *element, void *closure)
-{
-    const struct repository_change *change = closure;
-
-    for (size_t i = change->count; i-- > 0;) {
-        if (strcmp(change->staged[i].element, element) == 0)
-            return &change->staged[i].blob;
-    }
-    return NULL;
-}
-
-/* Under the write lock: the numbers of the staged bytes, by element id, with a use for each. Failures
- * are latched. */
-static json_t *
-change_blobs(struct repository_change *change, struct connection *connection)
-{
-    json_t *blobs = json_object();
-    struct failure failure;
-
-    if (blobs == NULL)
-        connection_fail(connection, "memory is short");
-    for (size_t i = 0; i < change->count && !connection->failed; i++) {
-        const struct staged *staged = &change->staged[i];
-        int64_t number = json_integer_value(json_object_get(blobs, staged->element));
-
-        if (number != 0)
-            catalog_use(connection, number, -1);
-        if (staged->data == NULL &&
-            stage_confirm(change->stage, &staged->blob, &failure) != REPOSITORY_OK)
-            connection_fail(connection, failure.text);
-        else if (json_object_set_new_nocheck(blobs, staged->element,
-                                             json_integer(catalog_blob(connection, &staged->blob,
-                                                                       staged->data, true))) != 0)
-            connection_fail(connection, "memory is short");
-    }
-    return blobs;
-}
-
-/* A create (no terms) or an update, and what stands in the catalog after it. */
-struct writing {
-    struct repository_change *change;
-    const char *id;
-    const json_t *object;
-    const struct repository_terms *terms; /* NULL: create */
-    json_t *stored;
-};
-
-/* An element of the object whose bytes the update replaces or drops. */
-static bool
-writing_replaces(const char *id, void *closure)
-{
-    const struct writing *writing = closure;
-    json_t *dropped;
-    size_t i;
-
-    if (change_staged(id, writing->change) != NULL)
-        return true;
-    json_array_foreach(writing->terms->drop, i, dropped)
-    {
-        if (strcmp(json_string_value(dropped), id) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* Under the write lock: the limits on what would be there. A change without bytes passes none. */
-static int
-writing_limits(struct writing *writing, struct connection *connection, int64_t number,
-               struct failure *failure)
-{
-    const struct repository_limits *limits = &writing->change->repository->limits;
-    uint64_t total = writing->change->total;
-
-    if (total == 0)
-        return REPOSITORY_OK;
-    if (limits->quota != 0 && catalog_usage(connection) + total > limits->quota)
-        return limit_passed(failure, "The repository", limits->quota, "quota");
-    if (limits->object != 0 && writing->terms != NULL &&
-        catalog_length(connection, number, writing_replaces, writing) + total > limits->object)
-        return limit_passed(failure, "The object", limits->object, "max_object");
-    return connection_status(connection, failure);
-}
-
-/* Under the write lock: whether it can be written to what is there, which `is` tells but for its
- * elements. */
-static int
-writing_check(const struct writing *writing, const json_t *is, int64_t version,
-              struct failure *failure)
-{
-    const struct repository_change *change = writing->change;
-    int status;
-
-    if (writing->terms == NULL)
-        return is == NULL ? REPOSITORY_OK : REPOSITORY_TAKEN;
-    if (is == NULL)
-        return REPOSITORY_UNKNOWN;
-    status = repository_allow(change->repository, change->client, ACL_WRITE, is, failure);
-    return status == REPOSITORY_OK
-               ? repository_expect(writing->id, version, writing->terms->version, failure)
-               : status;
-}
-
-/* Under the write lock: writes it, and tells what there is then. */
-static int
-writing_write(struct writing *writing, struct connection *connection, int64_t number,
-              const json_t *is, struct failure *failure)
-{
-    const struct acl_client *client = writing->change->client;
-    const char *name = client == NULL ? NULL : client->id;
-    json_t *blobs = change_blobs(writing->change, connection);
-    json_t *acl = writing->terms == NULL ? NULL : writing->terms->acl;
-    json_t *object = acl_applied(writing->object, is, acl);
-    int64_t time;
-
-    if (object == NULL) {
-        connection_fail(connection, "memory is short");
-    } else if (writing->terms == NULL) {
-        catalog_add(connection, writing->id, object, blobs, name, &time);
-        writing->stored = catalog_made(connection, writing->id, object, time, name, change_staged,
-                                       writing->change);
-    } else {
-        catalog_change(connection, number, object, blobs, writing->terms->drop, name);
-        writing->stored = catalog_object(connection, number);
-    }
-    json_decref(object);
-    json_decref(blobs);
-    return connection_status(connection, failure);
-}
-
-/* Under the write lock. */
-static int
-writing_work(struct connection *connection, void *closure, struct failure *failure)
-{
-    struct writing *writing = closure;
-    int64_t version, number = catalog_find(connection, writing->id, &version);
-    json_t *is = number == 0 ? NULL : catalog_head(connection, number);
-    int status = connection_status(connection, failure);
-
-    json_decref(writing->stored); /* of a transaction that failed */
-    writing->stored = NULL;
-    if (status == REPOSITORY_OK)
-        status = writing_check(writing, is, version, failure);
-    if (status == REPOSITORY_OK)
-        status = writing_limits(writing, connection, number, failure);
-    if (status == REPOSITORY_OK)
-        status = writing_write(writing, connection, number, is, failure);
-    json_decref(is);
-    return status;
-}
-
-static int
-change_commit(struct writing *writing, json_t **stored, struct failure *failure)
-{
-    struct repository_change *change = writing->change;
-    int status = change_publish(change, failure);
-
-    if (status == REPOSITORY_OK)
-        status = database_write(change->repository->database, writing_work, writing, failure);
-    if (status != REPOSITORY_OK) {
-        json_decref(writing->stored);
-        writing->stored = NULL;
-        repository_abandon(change->repository, &change->stage);
-    } else if (writing->terms != NULL) {
-        repository_sweep(change->repository);
-    }
-    if (status == REPOSITORY_OK)
-        index_wake(change->repository->index);
-    *stored = writing->stored;
-    return status;
-}
-
-int
-repository_create(struct repository_change *change, const char *id, const json_t *object,
-                  json_t **stored, struct failure *failure)
-{
-    struct writing writing = {.change = change, .id = id, .object = object};
-
-    return change_commit(&writing, stored, failure);
-}
-
-int
-repository_update(struct repository_change *change, const char *id, const json_t *object,
-                  const struct repository_terms *terms, json_t **stored, struct failure *failure)
-{
-    struct writing writing = {.change = change, .id = id, .object = object, .terms = terms};
-
-    return change_commit(&writing, stored, failure);
 }

@@ -1,38 +1,19 @@
 /*
- * The writer of the store's catalog (database.h): work of many threads in one transaction. In each
- * worker process, from any of its threads.
- *
- * There is no thread for it. The first to come leads: it waits for its process' turn, takes what
- * has queued by then, runs it all, commits, wakes the next in the queue to lead, and tells each how
- * it went. So the slower the disk, the more share a sync. Each waits for a semaphore of its own and
- * needs no lock when it wakes, or all of a batch would queue for that once more.
+ * Transactions of the writer of the store's catalog (database.h): the turn among all processes, what a
+ * commit is, and the log. Who shares one is queue.c's matter. In each worker process, from the one
+ * thread that leads.
  */
 #include "database_impl.h"
 
 #include <errno.h>
-#include <semaphore.h>
 #include <string.h>
 #include <sys/file.h>
-
-/* So much work in one transaction: nobody waits for much more than a commit or two. */
-#define BATCH_MAX 64
 
 /* The log is copied into the catalog from so many pages (32 MiB) on. Readers that come and go without
  * a pause keep it from starting anew: from so many (128 MiB) on, it waits for them a moment. */
 #define LOG_PAGES 8192
 #define LOG_PRESSING 32768
 #define LOG_WAIT_MS 500
-
-struct job {
-    struct job *next;
-    database_work work;
-    void *closure;
-    struct failure *failure;
-    bool alone; /* in a transaction of its own */
-    bool done;  /* when it is woken; if not, it leads */
-    int status;
-    sem_t wake;
-};
 
 /* ------------------------------------------------------------------ the log */
 
@@ -130,137 +111,4 @@ database_rollback(struct connection **connection)
     connection_end(*connection, SQL_ROLLBACK);
     database_unlock(database);
     *connection = NULL;
-}
-
-/* ------------------------------------------------------------------ batches */
-
-/* One transaction; false: nothing of it came true. */
-static bool
-batch_try(struct connection *connection, struct job *batch, struct failure *failure)
-{
-    bool written = false;
-
-    for (struct job *job = batch; job != NULL && !connection->failed; job = job->next) {
-        job->status = job->work(connection, job->closure, job->failure);
-        written = written || job->status == REPOSITORY_OK;
-    }
-    if (written || connection->failed)
-        return database_commit(&connection, failure) == REPOSITORY_OK;
-    database_rollback(&connection);
-    return true;
-}
-
-/* What fails together is tried one by one: the fault may be in one of them, and is told to nobody
- * else. */
-static void
-batch_one_by_one(struct database *database, struct job *batch)
-{
-    while (batch != NULL) {
-        struct job *next = batch->next;
-        struct failure failure;
-        struct connection *connection = database_writer(database, &failure);
-
-        batch->next = NULL;
-        if (connection == NULL || !batch_try(connection, batch, &failure)) {
-            batch->status = REPOSITORY_FAILED;
-            *batch->failure = failure;
-        }
-        batch->next = next;
-        batch = next;
-    }
-}
-
-/* Takes the first of the queue, and what can share its transaction. */
-static struct job *
-batch_take(struct database *database)
-{
-    struct job *batch = database->jobs, **end = &batch->next;
-
-    for (int count = 1; count < BATCH_MAX && !batch->alone && *end != NULL && !(*end)->alone;
-         count++)
-        end = &(*end)->next;
-    database->jobs = *end;
-    if (database->jobs == NULL)
-        database->last = &database->jobs;
-    *end = NULL;
-    return batch;
-}
-
-static struct job *
-batch_run(struct database *database)
-{
-    struct failure failure;
-    struct connection *connection = database_writer(database, &failure);
-    struct job *batch;
-
-    pthread_mutex_lock(&database->queueing);
-    batch = batch_take(database);
-    pthread_mutex_unlock(&database->queueing);
-    if (connection != NULL && batch_try(connection, batch, &failure))
-        return batch;
-    if (batch->next != NULL) {
-        batch_one_by_one(database, batch);
-    } else {
-        batch->status = REPOSITORY_FAILED;
-        *batch->failure = failure;
-    }
-    return batch;
-}
-
-/* By the first of the queue: leads one batch, which it is in, and lets the next lead. A job is gone
- * when it has been woken. */
-static void
-batch_lead(struct database *database)
-{
-    struct job *batch = batch_run(database), *own = batch, *next;
-
-    pthread_mutex_lock(&database->queueing);
-    next = database->jobs;
-    database->leading = next != NULL;
-    pthread_mutex_unlock(&database->queueing);
-    if (next != NULL)
-        sem_post(&next->wake);
-    for (batch = own->next; batch != NULL; batch = next) {
-        next = batch->next;
-        batch->done = true;
-        sem_post(&batch->wake);
-    }
-}
-
-static int
-job_run(struct database *database, struct job *job)
-{
-    bool leads;
-
-    sem_init(&job->wake, 0, 0);
-    pthread_mutex_lock(&database->queueing);
-    *database->last = job;
-    database->last = &job->next;
-    leads = !database->leading;
-    database->leading = true;
-    pthread_mutex_unlock(&database->queueing);
-    while (!leads && sem_wait(&job->wake) != 0)
-        continue; /* a signal */
-    if (!job->done)
-        batch_lead(database);
-    sem_destroy(&job->wake);
-    return job->status;
-}
-
-int
-database_write(struct database *database, database_work work, void *closure,
-               struct failure *failure)
-{
-    struct job job = {.work = work, .closure = closure, .failure = failure};
-
-    return job_run(database, &job);
-}
-
-int
-database_write_alone(struct database *database, database_work work, void *closure,
-                     struct failure *failure)
-{
-    struct job job = {.work = work, .closure = closure, .failure = failure, .alone = true};
-
-    return job_run(database, &job);
 }

@@ -81,12 +81,11 @@ database_open(const char *root, struct failure *failure)
         failure_set(failure, "memory is short");
         return NULL;
     }
-    pthread_mutex_init(&database->queueing, NULL);
+    database_queue_init(database);
     pool_init(&database->readers, database_path(root, "catalog.db", failure), database_connect,
               NULL);
     database->door = database_lock_file(root, "queue.lock", failure);
     database->turn = database->door < 0 ? -1 : database_lock_file(root, "writer.lock", failure);
-    database->last = &database->jobs;
     if (database->readers.path == NULL || database->turn < 0 ||
         !database_make(database->readers.path, failure) || !database_schema(database, failure))
         database_close(&database);
@@ -100,12 +99,12 @@ database_close(struct database **database)
 
     if (closing == NULL)
         return;
+    database_queue_fini(closing);
     connection_free(&closing->writer);
     if (closing->door >= 0)
         close(closing->door);
     if (closing->turn >= 0)
         close(closing->turn);
-    pthread_mutex_destroy(&closing->queueing);
     pool_fini(&closing->readers);
     free(closing);
     *database = NULL;

@@ -11,6 +11,8 @@
 #ifndef STORE_DATABASE_H
 #define STORE_DATABASE_H
 
+#include <semaphore.h>
+
 #include "connection.h"
 
 struct database;
@@ -38,5 +40,23 @@ int database_write(struct database *database, database_work work, void *closure,
 /* The same in a transaction of its own: the work sees nothing that is not committed yet. */
 int database_write_alone(struct database *database, database_work work, void *closure,
                          struct failure *failure);
+
+/* The same for who does not wait: `done` is called when it has ended, once, in any thread, which
+ * must not be held up. The first four are the caller's to set, all else zero; the job stays where it
+ * is until then. All must have ended before database_close(). */
+struct database_job {
+    database_work work;
+    void *closure;
+    struct failure *failure;
+    void (*done)(struct database_job *job);
+    int status; /* then */
+    /* The queue's own. */
+    struct database_job *next;
+    bool alone;    /* in a transaction of its own */
+    bool finished; /* when it is woken; if not, it leads */
+    sem_t wake;    /* where its thread waits */
+};
+
+void database_write_later(struct database *database, struct database_job *job);
 
 #endif

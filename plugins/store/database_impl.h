@@ -1,5 +1,5 @@
 /*
- * What database.c (readers, opening), commits.c (the writer) and schema.c (what is in the file)
+ * What database.c (readers, opening), commits.c (transactions), queue.c (who shares them) and schema.c (what is in the file)
  * share, and index.c with its kin borrow. Nobody else includes it.
  */
 #ifndef STORE_DATABASE_IMPL_H
@@ -13,14 +13,16 @@
 /* In messages. */
 #define DATABASE_NAME "the catalog"
 
-struct job;
-
 struct database {
     struct pool readers;
-    pthread_mutex_t queueing; /* over jobs and leading */
-    struct job *jobs;         /* that wait for a transaction, first come first */
-    struct job **last;
-    bool leading; /* a thread runs a batch: writer and turn are its own */
+    pthread_mutex_t queueing;  /* over jobs and leading */
+    struct database_job *jobs; /* that wait for a transaction, first come first */
+    struct database_job **last;
+    bool leading; /* a thread runs a batch: connection and turn are its own */
+    sem_t work;   /* the writer's thread is to lead, */
+    bool ending;  /* or to end */
+    bool has_writer;
+    pthread_t thread;
     struct connection *writer;
     int door; /* the lock files on which processes queue */
     int turn;
@@ -35,6 +37,10 @@ struct connection *database_writer(struct database *database, struct failure *fa
 /* Each ends it. REPOSITORY_OK: what was written is on disk. FAILED: nothing of it is. */
 int database_commit(struct connection **connection, struct failure *failure);
 void database_rollback(struct connection **connection);
+
+/* What waits; all of it is done before it is taken down. */
+void database_queue_init(struct database *database);
+void database_queue_fini(struct database *database);
 
 /* Files of the store, for index.c, too. A path, the caller's; NULL: memory is short. */
 char *database_path(const char *root, const char *name, struct failure *failure);

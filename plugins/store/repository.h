@@ -113,9 +113,26 @@ int repository_update(struct repository_change *change, const char *id, const js
                       const struct repository_terms *terms, json_t **stored,
                       struct failure *failure);
 
+/*
+ * The same for who does not wait: repository_create(), or with terms repository_update(). All that is
+ * given stays the caller's, who leaves it alone until `done` is called, once, in any thread, maybe
+ * before this returns. That holds up nobody: others wait for its thread. *failure is valid until the
+ * change is freed, which it may do. Only for a change that is light: its bytes are few, and in memory.
+ */
+typedef void (*repository_done)(void *closure, int status, json_t *stored, struct failure *failure);
+
+bool repository_change_is_light(const struct repository_change *change);
+void repository_commit_later(struct repository_change *change, const char *id, const json_t *object,
+                             const struct repository_terms *terms, repository_done done,
+                             void *closure);
+
 /* OK, UNKNOWN, DENIED, REFUSED (another version) or FAILED. */
 int repository_delete(struct repository *repository, const struct acl_client *client,
                       const char *id, int64_t version, struct failure *failure);
+
+/* The same as repository_commit_later(). *failure is valid until `done` returns. */
+void repository_delete_later(struct repository *repository, const struct acl_client *client,
+                             const char *id, int64_t version, repository_done done, void *closure);
 
 /* Whether there is such an object, of that version, with which the client may do that: OK, UNKNOWN,
  * DENIED, REFUSED or FAILED. It may be otherwise a moment later. */

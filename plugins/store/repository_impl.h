@@ -1,5 +1,6 @@
 /*
- * What the parts behind repository.h share: repository.c, change.c, whole.c, results.c and sweep.c.
+ * What the parts behind repository.h share: repository.c, change.c with its kin, deletion.c, whole.c, results.c
+ * and sweep.c.
  * Beside them, only the tool (tool/) includes it.
  */
 #ifndef STORE_REPOSITORY_IMPL_H
@@ -23,6 +24,14 @@ struct repository {
     struct acl_rules rules;
     atomic_ullong swept;       /* so many bytes of elements, in */
     atomic_ullong swept_count; /* so many pieces, were removed */
+};
+
+/* Work that somebody is told of when it has ended. */
+struct repository_later {
+    struct database_job job;
+    struct failure failure;
+    repository_done done;
+    void *closure;
 };
 
 /* Elements up to this size are kept in the catalog. */

@@ -159,6 +159,12 @@ store_version(doip_request *request, doip_response *response, int64_t *version)
 }
 
 doip_result
+store_taken(doip_response *response, const char *id)
+{
+    return doip_fail(response, DOIP_STATUS_DUPLICATE, "The identifier '%s' is already in use.", id);
+}
+
+doip_result
 store_fail(doip_request *request, doip_response *response, int status,
            const struct failure *failure)
 {

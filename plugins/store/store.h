@@ -24,6 +24,9 @@ struct acl_client store_client(const doip_request *request);
 /* The version that the request expects the object to have. */
 doip_result store_version(doip_request *request, doip_response *response, int64_t *version);
 
+/* Fails a create: 105 (protocol section 3), the identifier is in use. */
+doip_result store_taken(doip_response *response, const char *id);
+
 /* Fails the request by what the repository said: 104, 103 or 102, 101, or 500. */
 doip_result store_fail(doip_request *request, doip_response *response, int status,
                        const struct failure *failure);

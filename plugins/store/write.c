@@ -8,7 +8,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include "store.h"
+#include "pending.h"
 
 /* What is read at a time of an element that may be a small one: a TLS record. */
 #define PIECE (16u << 10)
@@ -77,12 +77,6 @@ check_acl(doip_response *response, const json_t *object)
 
 /* ------------------------------------------------------------------ create */
 
-static doip_result
-create_taken(doip_response *response, const char *id)
-{
-    return doip_fail(response, DOIP_STATUS_DUPLICATE, "The identifier '%s' is already in use.", id);
-}
-
 /* Refuses what can be refused before the bytes are read: an id that is in use, not only after. */
 static doip_result
 create_check(doip_request *request, doip_response *response, const json_t *object)
@@ -97,60 +91,40 @@ create_check(doip_request *request, doip_response *response, const json_t *objec
     if (id == NULL)
         return DOIP_OK;
     if (strcmp(id, doip_request_service(request)) == 0)
-        return create_taken(response, id);
+        return store_taken(response, id);
     status =
         repository_check(store->repository, NULL, ACL_READ, id, REPOSITORY_ANY_VERSION, &failure);
     if (status == REPOSITORY_UNKNOWN)
         return DOIP_OK;
-    return status == REPOSITORY_OK ? create_taken(response, id)
+    return status == REPOSITORY_OK ? store_taken(response, id)
                                    : store_fail(request, response, status, &failure);
 }
 
 /* Milliseconds since 1970, so that ids made one after the other share a page of the catalog's index;
  * then 64 random bits. */
-static bool
-create_mint(const struct store *store, char *id, size_t size)
+static doip_result
+create_mint(struct pending *pending)
 {
+    const struct store *store = doip_state(pending->request);
     unsigned long long random;
     struct timespec now;
 
     if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
-        return false;
+        return doip_fail(pending->response, DOIP_STATUS_ERROR,
+                         "No random bits are to be had for an identifier.");
     clock_gettime(CLOCK_REALTIME, &now);
-    snprintf(id, size, "%s/%012llx%016llx", store->prefix,
+    snprintf(pending->minted, sizeof(pending->minted), "%s/%012llx%016llx", store->prefix,
              (unsigned long long)now.tv_sec * 1000 + (unsigned long long)now.tv_nsec / 1000000,
              random);
-    return true;
-}
-
-static doip_result
-create_commit(doip_request *request, doip_response *response, struct repository_change *change,
-              json_t *object)
-{
-    const struct store *store = doip_state(request);
-    const char *id = doip_object_id(object);
-    char minted[DOIP_ID_MAX + 1];
-    struct failure failure;
-    json_t *stored;
-    int status;
-
-    if (id == NULL && !create_mint(store, minted, sizeof(minted)))
-        return doip_fail(response, DOIP_STATUS_ERROR,
-                         "No random bits are to be had for an identifier.");
-    status = repository_create(change, id == NULL ? minted : id, object, &stored, &failure);
-    if (status == REPOSITORY_TAKEN)
-        return create_taken(response, id == NULL ? minted : id);
-    return status == REPOSITORY_OK ? doip_respond_json(response, stored)
-                                   : store_fail(request, response, status, &failure);
+    pending->id = pending->minted;
+    return DOIP_OK;
 }
 
 DOIP_EXPORT doip_result
 create(doip_request *request, doip_response *response)
 {
-    const struct store *store = doip_state(request);
-    const struct acl_client client = store_client(request);
     json_t *object = doip_input_object(request, 0);
-    struct repository_change *change;
+    struct pending *pending;
     doip_result result;
 
     if (object == NULL)
@@ -158,14 +132,14 @@ create(doip_request *request, doip_response *response)
     result = create_check(request, response, object);
     if (result != DOIP_OK)
         return result;
-    change = repository_change_new(store->repository, &client);
-    if (change == NULL)
+    pending = pending_new(request, response);
+    if (pending == NULL)
         return doip_fail(response, DOIP_STATUS_ERROR, "Memory is short.");
-    result = stage_all(request, response, change);
-    if (result == DOIP_OK)
-        result = create_commit(request, response, change, object);
-    repository_change_free(&change);
-    return result;
+    pending->id = doip_object_id(object);
+    result = stage_all(request, response, pending->change);
+    if (result == DOIP_OK && pending->id == NULL)
+        result = create_mint(pending);
+    return pending_commit(pending, result, object, NULL);
 }
 
 /* ------------------------------------------------------------------ update and delete */
@@ -222,27 +196,12 @@ update_check(doip_request *request, doip_response *response, const json_t *objec
     return status == REPOSITORY_OK ? DOIP_OK : store_fail(request, response, status, &failure);
 }
 
-static doip_result
-update_commit(doip_request *request, doip_response *response, struct repository_change *change,
-              json_t *object, const struct repository_terms *terms)
-{
-    struct failure failure;
-    json_t *stored;
-    int status =
-        repository_update(change, doip_request_target(request), object, terms, &stored, &failure);
-
-    return status == REPOSITORY_OK ? doip_respond_json(response, stored)
-                                   : store_fail(request, response, status, &failure);
-}
-
 DOIP_EXPORT doip_result
 update(doip_request *request, doip_response *response)
 {
-    const struct store *store = doip_state(request);
-    const struct acl_client client = store_client(request);
     json_t *object = doip_input_object(request, DOIP_OBJECT_TYPE_OPTIONAL);
     struct repository_terms terms = {.drop = NULL};
-    struct repository_change *change;
+    struct pending *pending;
     doip_result result;
 
     if (object == NULL)
@@ -250,27 +209,19 @@ update(doip_request *request, doip_response *response)
     result = update_check(request, response, object, &terms);
     if (result != DOIP_OK)
         return result;
-    change = repository_change_new(store->repository, &client);
-    if (change == NULL)
+    pending = pending_new(request, response);
+    if (pending == NULL)
         return doip_fail(response, DOIP_STATUS_ERROR, "Memory is short.");
-    result = stage_all(request, response, change);
-    if (result == DOIP_OK)
-        result = update_commit(request, response, change, object, &terms);
-    repository_change_free(&change);
-    return result;
+    pending->id = doip_request_target(request);
+    result = stage_all(request, response, pending->change);
+    return pending_commit(pending, result, object, &terms);
 }
 
 DOIP_EXPORT doip_result delete (doip_request *request, doip_response *response)
 {
-    const struct store *store = doip_state(request);
-    const struct acl_client client = store_client(request);
-    struct failure failure;
     int64_t version;
-    int status;
 
     if (doip_input_end(request) != DOIP_OK || store_version(request, response, &version) != DOIP_OK)
         return DOIP_FAILED;
-    status = repository_delete(store->repository, &client, doip_request_target(request), version,
-                               &failure);
-    return status == REPOSITORY_OK ? DOIP_OK : store_fail(request, response, status, &failure);
+    return pending_delete(request, response, version);
 }

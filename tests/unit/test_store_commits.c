@@ -12,6 +12,9 @@
 
 enum { WRITERS = 6 };
 
+/* The modes of write_together(). */
+enum { WAITING, LATER, MIXED, MIXED_AGAIN, MODES };
+
 struct writer {
     pthread_t thread;
     pthread_t ran_on;
@@ -20,6 +23,10 @@ struct writer {
     _Atomic int calls;
     int status;
     bool alone;
+    bool later; /* does not wait for it */
+    struct database_job job;
+    sem_t told;
+    struct writer *more; /* is written when it is told */
     bool fails;
     bool refuses;
     int64_t seen; /* objects in the catalog when it ran */
@@ -67,11 +74,34 @@ writer_work(struct connection *connection, void *closure, struct failure *failur
     return connection_status(connection, failure);
 }
 
+static void
+writer_told(struct database_job *job)
+{
+    struct writer *writer = job->closure;
+
+    writer->status = job->status;
+    if (writer->more)
+        writer->status = database_write(database, writer_work, writer->more, &writer->failure);
+    sem_post(&writer->told);
+}
+
 static void *
 writer_run(void *closure)
 {
     struct writer *writer = closure;
 
+    if (writer->later) {
+        sem_init(&writer->told, 0, 0);
+        writer->job = (struct database_job){.work = writer_work,
+                                            .closure = writer,
+                                            .failure = &writer->failure,
+                                            .done = writer_told,
+                                            .alone = writer->alone};
+        database_write_later(database, &writer->job);
+        sem_wait(&writer->told);
+        sem_destroy(&writer->told);
+        return NULL;
+    }
     writer->status = (writer->alone ? database_write_alone : database_write)(
         database, writer_work, writer, &writer->failure);
     return NULL;
@@ -83,21 +113,23 @@ queued(void)
     int count = 0;
 
     pthread_mutex_lock(&database->queueing);
-    for (void *const *job = (void *const *)database->jobs; job != NULL; job = *job)
+    for (const struct database_job *job = database->jobs; job != NULL; job = job->next)
         count++;
     pthread_mutex_unlock(&database->queueing);
     return count;
 }
 
-/* Lets all queue, in their order, behind another process' turn, and then go. */
+/* Lets all queue, in their order, behind another process' turn, and then go. `mode`: all wait, none
+ * does, or every other one. */
 static void
-write_together(struct writer writers[WRITERS])
+write_together(struct writer writers[WRITERS], int mode)
 {
     int turn = open(scratch_path("writer.lock"), O_RDWR);
 
     ck_assert_int_eq(flock(turn, LOCK_EX), 0);
     for (int i = 0; i < WRITERS; i++) {
         writers[i].number = i;
+        writers[i].later = mode == LATER || (mode >= MIXED && i % 2 == mode - MIXED);
         ck_assert_int_eq(pthread_create(&writers[i].thread, NULL, writer_run, &writers[i]), 0);
         while (queued() != i + 1)
             sched_yield();
@@ -125,6 +157,44 @@ is_waited_for(const char *name)
     return found;
 }
 
+/* Who is told may write, as the janitor does where it has no thread. */
+START_TEST(told_and_writes)
+{
+    struct writer more[WRITERS], writers[WRITERS] = {{.number = 0}};
+
+    for (int i = 0; i < WRITERS; i++) {
+        more[i] = (struct writer){.number = WRITERS + i};
+        writers[i].more = &more[i];
+    }
+    write_together(writers, LATER);
+    for (int i = 0; i < WRITERS; i++)
+        ck_assert_int_eq(writers[i].status, REPOSITORY_OK);
+    ck_assert_int_eq(scratch_sql("SELECT count(*) FROM object"), 2 * WRITERS);
+}
+END_TEST
+
+/* Many, with and without waiting, for as long as it takes to meet in all ways. */
+START_TEST(keep_coming)
+{
+    enum { TURNS = 40 };
+
+    for (int turn = 0; turn < TURNS; turn++) {
+        struct writer writers[WRITERS] = {{.number = 0}};
+
+        for (int i = 0; i < WRITERS; i++) {
+            writers[i].number = turn * WRITERS + i;
+            writers[i].later = (i + turn) % 3 != 0;
+            pthread_create(&writers[i].thread, NULL, writer_run, &writers[i]);
+        }
+        for (int i = 0; i < WRITERS; i++) {
+            pthread_join(writers[i].thread, NULL);
+            ck_assert_int_eq(writers[i].status, REPOSITORY_OK);
+        }
+    }
+    ck_assert_int_eq(scratch_sql("SELECT count(*) FROM object"), TURNS * WRITERS);
+}
+END_TEST
+
 /* Another process waits for its turn, so this one has to let it go first. */
 START_TEST(queue_behind_other_processes)
 {
@@ -146,7 +216,7 @@ START_TEST(share_a_transaction)
 {
     struct writer writers[WRITERS] = {[3] = {.refuses = true}};
 
-    write_together(writers);
+    write_together(writers, _i);
     for (int i = 0; i < WRITERS; i++) {
         ck_assert_int_eq(writers[i].status, i == 3 ? REPOSITORY_TAKEN : REPOSITORY_OK);
         ck_assert_int_eq(writers[i].calls, 1);
@@ -160,7 +230,7 @@ START_TEST(fail_alone)
 {
     struct writer writers[WRITERS] = {[3] = {.fails = true}};
 
-    write_together(writers);
+    write_together(writers, _i);
     for (int i = 0; i < WRITERS; i++)
         ck_assert_int_eq(writers[i].status, i == 3 ? REPOSITORY_FAILED : REPOSITORY_OK);
     ck_assert_str_eq(writers[3].failure.text, "the catalog: it was meant to fail");
@@ -174,7 +244,7 @@ START_TEST(stay_alone)
 {
     struct writer writers[WRITERS] = {[2] = {.alone = true}, [4] = {.fails = true}};
 
-    write_together(writers);
+    write_together(writers, _i);
     ck_assert_int_eq(writers[2].status, REPOSITORY_OK);
     ck_assert_int_eq(writers[2].calls, 1);
     ck_assert_int_eq(writers[2].seen, 2);
@@ -191,9 +261,11 @@ suite(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, queue_behind_other_processes);
-    tcase_add_test(tests, share_a_transaction);
-    tcase_add_test(tests, fail_alone);
-    tcase_add_test(tests, stay_alone);
+    tcase_add_test(tests, keep_coming);
+    tcase_add_test(tests, told_and_writes);
+    tcase_add_loop_test(tests, share_a_transaction, 0, MODES);
+    tcase_add_loop_test(tests, fail_alone, 0, MODES);
+    tcase_add_loop_test(tests, stay_alone, 0, MODES);
     suite_add_tcase(made, tests);
     return made;
 }
