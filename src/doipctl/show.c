@@ -194,6 +194,25 @@ show_counts(const json_t *report)
          number_of(workers, "retiring"), number_of(workers, "died"));
 }
 
+/* A line for each certificate that has an OCSP response. */
+static void
+show_staples(const json_t *certificates)
+{
+    json_t *item;
+    size_t i;
+
+    json_array_foreach(certificates, i, item)
+    {
+        const json_t *ocsp = json_object_get(item, "ocsp");
+        bool ends = json_is_string(json_object_get(ocsp, "not_after"));
+
+        if (json_is_object(ocsp))
+            line("stapled", "%s, %s%s", text_of(ocsp, "file"),
+                 !json_is_true(json_object_get(ocsp, "stapled")) ? "no longer: it expired " : ends ? "until " : "without an end",
+                 ends ? text_of(ocsp, "not_after") : "");
+    }
+}
+
 void
 show_status(const json_t *report)
 {
@@ -213,6 +232,7 @@ show_status(const json_t *report)
     show_counts(report);
     line("certificate", "%lld days left, until %s", number_of(certificate, "days_left"),
          text_of(certificate, "not_after"));
+    show_staples(json_object_get(report, "certificates"));
     line("log level", "%s", text_of(report, "log_level"));
 }
 

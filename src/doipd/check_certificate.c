@@ -13,7 +13,7 @@
 static void
 show(const struct pair *pair)
 {
-    char key[64], names[1024], day[16], pin[65] = "";
+    char key[64], names[1024], day[16], stapled[128], pin[65] = "";
     time_t end = pair_end(pair);
     struct tm utc;
 
@@ -22,8 +22,9 @@ show(const struct pair *pair)
     gmtime_r(&end, &utc);
     strftime(day, sizeof day, "%Y-%m-%d", &utc);
     doip_certificate_pin(pair->certificate, pin);
-    printf("%s\n  days left  %d, until %s\n  names      %s\n  key        %s\n  pin        %s\n",
-           pair->file, days_until(end), day, names, key, pin);
+    staple_text(&pair->staple, time(NULL), stapled, sizeof stapled);
+    printf("%s\n  days left  %d, until %s\n  names      %s\n  key        %s\n  pin        %s\n  stapled    %s\n",
+           pair->file, days_until(end), day, names, key, pin, stapled);
 }
 
 static int

@@ -105,6 +105,16 @@ report_days_left(const struct generation *generation)
     return days_until(pair_end(identity_first_to_end(generation->tls)));
 }
 
+/* What clients are shown beside the certificate; null for nothing. */
+static json_t *
+staple_report(const struct staple *staple)
+{
+    if (staple->file == NULL)
+        return json_null();
+    return json_pack("{s:o, s:b, s:o}", "file", report_text(staple->file), "stapled", !staple_has_expired(staple, time(NULL)),
+                     "not_after", staple->end != 0 ? time_text(staple->end) : json_null());
+}
+
 static json_t *
 pair_report(const struct pair *pair)
 {
@@ -112,8 +122,9 @@ pair_report(const struct pair *pair)
 
     pair_key_text(pair, key, sizeof key);
     pair_names_text(pair, names, sizeof names);
-    return json_pack("{s:o, s:s, s:o, s:o, s:i}", "file", report_text(pair->file), "key", key, "names", report_text(names),
-                     "not_after", time_text(pair_end(pair)), "days_left", days_until(pair_end(pair)));
+    return json_pack("{s:o, s:s, s:o, s:o, s:i, s:o}", "file", report_text(pair->file), "key", key, "names", report_text(names),
+                     "not_after", time_text(pair_end(pair)), "days_left", days_until(pair_end(pair)), "ocsp",
+                     staple_report(&pair->staple));
 }
 
 static json_t *

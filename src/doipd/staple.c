@@ -113,6 +113,24 @@ staple_has_expired(const struct staple *staple, time_t now)
     return staple->file != NULL && staple->end != 0 && now >= staple->end;
 }
 
+void
+staple_text(const struct staple *staple, time_t now, char *text, size_t size)
+{
+    char end[32];
+    struct tm utc;
+
+    gmtime_r(&staple->end, &utc);
+    strftime(end, sizeof end, "%Y-%m-%d %H:%M UTC", &utc);
+    if (staple->file == NULL)
+        snprintf(text, size, "no");
+    else if (staple->end == 0)
+        snprintf(text, size, "yes, without an end");
+    else if (staple_has_expired(staple, now))
+        snprintf(text, size, "no: the response expired at %s; get a new one", end);
+    else
+        snprintf(text, size, "until %s", end);
+}
+
 int
 staple_show(const struct staple *staple, SSL *ssl)
 {

@@ -28,6 +28,9 @@ void staple_fini(struct staple *staple);
 
 bool staple_has_expired(const struct staple *staple, time_t now);
 
+/* Whether it is shown, and until when: "no", "until 2026-11-30 12:00 UTC", "no: the response expired at …". */
+void staple_text(const struct staple *staple, time_t now, char *text, size_t size);
+
 /* Shows it to the client of the handshake: what OpenSSL's status callback is to return. */
 int staple_show(const struct staple *staple, SSL *ssl);
 

@@ -8,6 +8,7 @@ import subprocess
 import doip
 from base import Case, certificate_text
 from daemon import until
+from test_control import doipctl, report
 
 EC = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")
 RSA = ("-newkey", "rsa:2048")
@@ -117,10 +118,10 @@ class Stapled(Case):
                 "-days", "20", "-out", certificate)
         return certificate, key
 
-    def response(self, made, name, ca, status="V\t351231235959Z\t"):
+    def response(self, made, name, ca, status="V\t351231235959Z\t", ends=("-ndays", "1")):
         """What the authority has to say about NAME.pem, in NAME.der; the index has the numbers of those that are known."""
         made.write("".join(f"{status}\t{number:X}\tunknown\t/CN={number}\n" for number in (0x1001, 0x1002)), made.path("index"))
-        openssl("ocsp", "-index", made.path("index"), "-CA", ca[0], "-rsigner", ca[0], "-rkey", ca[1], "-issuer", ca[0], "-ndays", "1",
+        openssl("ocsp", "-index", made.path("index"), "-CA", ca[0], "-rsigner", ca[0], "-rkey", ca[1], "-issuer", ca[0], *ends,
                 "-cert", made.path(name + ".pem"), "-respout", made.path(name + ".new"))
         os.rename(made.path(name + ".new"), made.path(name + ".der"))
         return made.path(name + ".der")
@@ -143,6 +144,16 @@ class Stapled(Case):
         self.assertIn("Cert Status: good", run.stdout)
         return re.search(r"Serial Number: (\w+)", run.stdout)[1]
 
+    def stapled(self, made, wanted):
+        """What an operator is told, by all three who tell it: whether each is, and until when."""
+        told = [certificate["ocsp"] for certificate in report(made, "status")["certificates"]]
+        self.assertEqual([(os.path.basename(ocsp["file"]), ocsp["stapled"]) for ocsp in told], list(zip(("one.der", "two.der"), wanted)))
+        text, check = doipctl(made, "status").stdout, made.run("--check-certificate").stdout
+        for ocsp, good in zip(told, wanted):
+            end = ocsp["not_after"]
+            self.assertRegex(text, rf"(?m)^stapled +{ocsp['file']}, {'until' if good else 'no longer: it expired'} {end}$")
+            self.assertRegex(check, rf"(?m)^  stapled +{'until' if good else 'no: the response expired at'} {end[:10]} {end[11:16]} UTC")
+
     def test_is_shown_to_who_asks_as_long_as_it_is_good(self):
         made = self.make(start=False)
         ca = issue(made, "ca", "/CN=authority")
@@ -156,13 +167,19 @@ class Stapled(Case):
                 with self.subTest(options=options, version=version):
                     self.assertEqual(self.shown(made, ca, version, *options), wanted)
         self.assertIn("ocsp =", made.run("-T").stdout)
+        self.stapled(made, [True, True])
         with self.subTest("expired"):
             self.expire(made, "one")
             made.wait_log(r"warning: the OCSP response in .*one\.der has expired.*\[staple-expired\]")
             self.assertEqual([self.shown(made, ca), self.shown(made, ca, "-servername", "two.test")], [None, "1002"])
+            self.stapled(made, [False, True])
         with self.subTest("a new one comes into force by itself"):
             self.response(made, "one", ca)
             until(lambda: self.shown(made, ca) == "1001", "the new response")
+        with self.subTest("some have no end"):
+            self.response(made, "two", ca, ends=())
+            until(lambda: re.search(r"(?m)^stapled .*two\.der, without an end$", doipctl(made, "status").stdout), "the one without")
+            self.assertRegex(made.run("--check-certificate").stdout, "(?m)^  stapled +yes, without an end$")
         with self.subTest("and one that can't be used does not"):
             self.response(made, "one", ca, "R\t351231235959Z\t260101000000Z")
             made.wait_log(r"tls\.ocsp: .*one\.der says that the certificate was revoked.*\[certificate-kept\]")
@@ -262,4 +279,4 @@ class Shown(Case):
         done = made.run("--check-certificate")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertRegex(done.stdout, r"(?s)mine\.pem\n.*days left +(49|50), until 20\d\d-\d\d-\d\d\n.*DNS:a.test, DNS:b.test\n"
-                                      r".*RSA 2048\n.*pin +[0-9a-f]{64}\n")
+                                      r".*RSA 2048\n.*pin +[0-9a-f]{64}\n  stapled +no\n")
