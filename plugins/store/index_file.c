@@ -37,13 +37,6 @@ index_lock(struct index *index, bool wait, struct failure *failure)
     return false;
 }
 
-void
-index_unlock(struct index *index)
-{
-    flock(index->lock, LOCK_UN);
-    pthread_mutex_unlock(&index->working);
-}
-
 /* ------------------------------------------------------------------ the file */
 
 /* Nothing is open any more but what readers hold, and they close it. */
@@ -69,6 +62,25 @@ index_discard(struct index *index)
         unlink(path);
         free(path);
     }
+}
+
+/* A writer that has failed may be in the middle of a transaction. Another process would wait for its end,
+ * and hold the lock meanwhile, without which this one can't end it. */
+static void
+file_leave_failed(struct index *index)
+{
+    if (index->writer != NULL && index->writer->damaged)
+        index_discard(index);
+    else if (index->writer != NULL && index->writer->failed)
+        file_leave(index);
+}
+
+void
+index_unlock(struct index *index)
+{
+    file_leave_failed(index);
+    flock(index->lock, LOCK_UN);
+    pthread_mutex_unlock(&index->working);
 }
 
 /* What a new index begins with: nothing but the changes that no object shows any more. */
@@ -189,9 +201,8 @@ index_writer(struct index *index, struct failure *failure)
     struct connection *catalog;
     int status;
 
-    if (index->writer != NULL && index->writer->damaged)
-        index_discard(index);
-    if (index->writer != NULL && (index->writer->failed || !index_is_current(index)))
+    file_leave_failed(index);
+    if (index->writer != NULL && !index_is_current(index))
         file_leave(index);
     if (index->writer != NULL)
         return index->writer;

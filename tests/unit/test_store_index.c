@@ -42,22 +42,31 @@ drop(int number)
                      REPOSITORY_OK);
 }
 
+/* How many are found; -1: the search failed, and why. */
 static int
-found(const char *text)
+find(const char *text, struct failure *failure)
 {
     const struct repository_page page = {.most = 0};
     struct repository_results *results;
-    struct failure failure;
-    struct query *query = query_parse(text, failure.text, sizeof(failure.text));
-    int size;
+    struct query *query = query_parse(text, failure->text, sizeof(failure->text));
+    int size = -1;
 
-    ck_assert_msg(query != NULL, "%s", failure.text);
-    ck_assert_msg(repository_search(repository, NULL, query, &page, &results, &failure) ==
-                      REPOSITORY_OK,
-                  "%s", failure.text);
-    size = (int)repository_results_size(results);
-    repository_results_free(&results);
+    ck_assert_msg(query != NULL, "%s", failure->text);
+    if (repository_search(repository, NULL, query, &page, &results, failure) == REPOSITORY_OK) {
+        size = (int)repository_results_size(results);
+        repository_results_free(&results);
+    }
     query_free(&query);
+    return size;
+}
+
+static int
+found(const char *text)
+{
+    struct failure failure;
+    int size = find(text, &failure);
+
+    ck_assert_msg(size >= 0, "%s", failure.text);
     return size;
 }
 
@@ -186,6 +195,26 @@ START_TEST(is_made_anew_where_it_is_another_programs)
     index_execute("CREATE TABLE theirs (x)");
     repository = scratch_open();
     check();
+}
+END_TEST
+
+/* Whoever could not take something in keeps nobody else out. */
+START_TEST(is_let_go_where_it_failed)
+{
+    struct failure failure;
+    sqlite3 *other;
+
+    make(1, 1);
+    ck_assert_int_eq(found("x"), 1);
+    index_execute("CREATE TRIGGER no BEFORE INSERT ON entry BEGIN SELECT RAISE(FAIL, 'no room'); END");
+    make(2, 2);
+    ck_assert_int_eq(find("x", &failure), -1);
+    ck_assert_ptr_nonnull(strstr(failure.text, "no room"));
+    ck_assert_int_eq(sqlite3_open(scratch_path("index.db"), &other), SQLITE_OK);
+    sqlite3_busy_timeout(other, 1000); /* for the thread, which tries again each three seconds */
+    ck_assert_msg(sqlite3_exec(other, "DROP TRIGGER no", NULL, NULL, NULL) == SQLITE_OK, "%s", sqlite3_errmsg(other));
+    sqlite3_close(other);
+    ck_assert_int_eq(found("x"), 2);
 }
 END_TEST
 
@@ -477,6 +506,7 @@ suite(void)
     tcase_add_test(tests, is_made_anew_where_it_becomes_damaged);
     tcase_add_loop_test(tests, is_made_anew_where_it_does_not_fit, 0, COUNT_OF(unfit));
     tcase_add_test(tests, is_made_anew_where_it_is_another_programs);
+    tcase_add_test(tests, is_let_go_where_it_failed);
     tcase_add_test(tests, goes_on_from_an_earlier_time);
     tcase_add_test(tests, has_changes_forgotten);
     tcase_add_test(tests, is_kept_current);
