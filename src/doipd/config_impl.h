@@ -78,8 +78,6 @@ char *config_absolute(const struct config_reader *reader, const char *text,
 /* The same of a key that is a path, which may be "credential:NAME"; NULL with the reason. malloc'd. */
 char *config_path(struct config_reader *reader, const char *key, const char *text,
                   const config_setting_t *setting);
-/* What libconfig did not like, in our words; returns false. */
-bool config_syntax_fail(struct config_reader *reader, const config_t *tree);
 /* A NULL-ended array of strings from a list of them, none of them empty; NULL with the reason. `what` is in the list, as in
  * "a list of shell patterns, ( \"*\" )". */
 char **config_list(struct config_reader *reader, const char *key, const config_setting_t *setting,
@@ -137,6 +135,10 @@ char *config_listen_host(const struct config_listen *listen);
 int config_listen_port(const struct config_listen *listen);
 bool config_listen_is_wildcard(const struct config_listen *listen);
 
+/* Reads a file that a key names (NULL: none does), and gives the group that it is to a function. */
+typedef bool (*config_take)(struct config_reader *reader, const config_setting_t *root);
+bool config_file_read(struct config *config, const char *file, const char *named_by, config_take take,
+                      char *reason, size_t size);
 /* Read a file, one override ("KEY=VALUE"), the defaults of all keys. */
 bool config_read_path(struct config *config, const char *file, char *reason, size_t size);
 bool config_read_override(struct config *config, const char *override, char *reason, size_t size);

@@ -33,9 +33,9 @@ last_name(const struct config_text *text, int line)
     return path;
 }
 
-/* libconfig knows the line only. */
-bool
-config_syntax_fail(struct config_reader *reader, const config_t *tree)
+/* What libconfig did not like, in our words. It knows the line only. */
+static bool
+syntax_fail(struct config_reader *reader, const config_t *tree)
 {
     int line = config_error_line(tree);
     int first_line = 0;
@@ -92,8 +92,20 @@ read_group(struct config_reader *reader, const config_setting_t *group, const ch
     return true;
 }
 
+/* What the text of a file could not be had for, with where the file is named. */
+static bool
+fail_named(const struct config *config, const char *key, char *reason, size_t size)
+{
+    char *said = config_copy(reason);
+
+    snprintf(reason, size, "%s: %s: %s", config_origin(config, key), key, said);
+    free(said);
+    return false;
+}
+
 bool
-config_read_path(struct config *config, const char *file, char *reason, size_t size)
+config_file_read(struct config *config, const char *file, const char *named_by, config_take take,
+                 char *reason, size_t size)
 {
     struct config_text text;
     struct config_reader reader = {
@@ -102,13 +114,26 @@ config_read_path(struct config *config, const char *file, char *reason, size_t s
     config_t tree;
 
     config_init(&tree);
-    if (good && config_read_string(&tree, text.data) != CONFIG_TRUE)
-        good = config_syntax_fail(&reader, &tree);
-    if (good)
-        good = read_group(&reader, config_root_setting(&tree), "");
+    if (!good && named_by != NULL)
+        fail_named(config, named_by, reason, size);
+    else if (good && config_read_string(&tree, text.data) != CONFIG_TRUE)
+        good = syntax_fail(&reader, &tree);
+    good = good && take(&reader, config_root_setting(&tree));
     config_destroy(&tree);
     config_text_fini(&text);
     return good;
+}
+
+static bool
+read_root(struct config_reader *reader, const config_setting_t *root)
+{
+    return read_group(reader, root, "");
+}
+
+bool
+config_read_path(struct config *config, const char *file, char *reason, size_t size)
+{
+    return config_file_read(config, file, NULL, read_root, reason, size);
 }
 
 /* Reads "value = TEXT" into a tree; NULL where that is not one setting in libconfig's syntax. */

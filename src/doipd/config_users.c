@@ -227,43 +227,11 @@ read_root(struct config_reader *reader, const config_setting_t *root)
     return true;
 }
 
-/* What the text of the file could not be had for, with where the file is named. */
-static bool
-fail_named(const struct config *config, char *reason, size_t size)
-{
-    char *said = config_copy(reason);
-
-    snprintf(reason, size, "%s: users_files: %s", config_origin(config, "users_files"), said);
-    free(said);
-    return false;
-}
-
-static bool
-read_file(struct config *config, const char *file, char *reason, size_t size)
-{
-    struct config_text text;
-    struct config_reader reader = {
-        .config = config, .text = &text, .origin = file, .reason = reason, .size = size};
-    bool good = config_text_read(&text, file, reason, size);
-    config_t tree;
-
-    config_init(&tree);
-    if (!good)
-        fail_named(config, reason, size);
-    else if (config_read_string(&tree, text.data) != CONFIG_TRUE)
-        good = config_syntax_fail(&reader, &tree);
-    if (good)
-        good = read_root(&reader, config_root_setting(&tree));
-    config_destroy(&tree);
-    config_text_fini(&text);
-    return good;
-}
-
 bool
 config_users_read_files(struct config *config, char *reason, size_t size)
 {
     for (char **file = config->users_files; file != NULL && *file != NULL; file++)
-        if (!read_file(config, *file, reason, size))
+        if (!config_file_read(config, *file, "users_files", read_root, reason, size))
             return false;
     return true;
 }
