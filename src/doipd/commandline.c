@@ -132,8 +132,10 @@ commandline_parse(int argc, char **argv, struct commandline *out)
 
     *out = (struct commandline){0};
     out->overrides = calloc((size_t)argc + 1, sizeof(*out->overrides));
-    if (out->overrides == NULL)
-        return usage_error("out of memory");
+    if (out->overrides == NULL) {
+        fputs("doipd: can't start: out of memory\n", stderr);
+        return 1;
+    }
     optind = 0; /* glibc: from the start, also of another argv */
     opterr = 0;
     while (status == 0 && (option = getopt_long(argc, argv, "+:c:nftTVho:", long_options, NULL)) != -1)

@@ -22,7 +22,7 @@ struct commandline {
 };
 
 /*
- * 0, or the exit status 2 after saying on stderr what is wrong. Either way *out ends with
+ * 0, or the exit status 2 (1: memory is short) after saying on stderr what is wrong. Either way *out ends with
  * commandline_fini(). Leaves getopt's state as new, so that it can be called again.
  */
 int commandline_parse(int argc, char **argv, struct commandline *out);

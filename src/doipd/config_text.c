@@ -68,11 +68,10 @@ config_text_place(const struct config_text *text, int line)
     return &text->lines[index < text->line_count ? index : text->line_count - 1];
 }
 
-/* Reads all of a descriptor; the result has a NUL behind it. */
-static char *
-load_all(int fd, size_t *size)
+/* Reads all of a descriptor: false, with errno, where that fails, or it is more. */
+static bool
+load_all(int fd, char *data, size_t *size)
 {
-    char *data = config_alloc(FILE_MAX_BYTES + 2);
     ssize_t got;
 
     *size = 0;
@@ -83,24 +82,27 @@ load_all(int fd, size_t *size)
             *size += (size_t)got;
         if (*size > FILE_MAX_BYTES)
             errno = EFBIG;
-        if (got < 0 || *size > FILE_MAX_BYTES) {
-            free(data);
-            return NULL;
-        }
+        if (got < 0 || *size > FILE_MAX_BYTES)
+            return false;
     }
-    return data;
+    return true;
 }
 
+/* Memory comes first: where it is short, whoever reads is left, and would leave the descriptor, too. */
 char *
 config_text_load(const char *file, size_t *size)
 {
+    char *data = config_alloc(FILE_MAX_BYTES + 2); /* a NUL is behind what is read */
     int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-
-    if (fd < 0)
-        return NULL;
-    char *data = load_all(fd, size);
+    bool good = fd >= 0 && load_all(fd, data, size);
     int error = errno;
-    close(fd);
+
+    if (fd >= 0)
+        close(fd);
+    if (!good) {
+        free(data);
+        data = NULL;
+    }
     errno = error;
     return data;
 }

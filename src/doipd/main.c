@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,12 +95,24 @@ run(const struct commandline *commandline)
     return serve(&source, commandline->foreground);
 }
 
+/* OpenSSL does it when it is first needed, too, but goes on with half of it where memory is short, and crashes. */
+static int
+prepare_openssl(void)
+{
+    if (OSSL_LIB_CTX_get0_global_default() != NULL)
+        return EXIT_GOOD;
+    fputs("doipd: can't start: memory is short for OpenSSL\n", stderr);
+    return EXIT_BAD;
+}
+
 int
 main(int argc, char **argv)
 {
     struct commandline commandline;
     int status = commandline_parse(argc, argv, &commandline);
 
+    if (status == 0)
+        status = prepare_openssl();
     if (status == 0)
         status = run(&commandline);
     commandline_fini(&commandline);

@@ -20,6 +20,19 @@ enum { SPARE_DESCRIPTORS = 512 };
 
 #define STAND_IN "nobody"
 
+/* NULL where there is none, with errno 0; or where that can't be found out now, with errno: then there may be one. */
+static const struct passwd *
+find_user(const char *name)
+{
+    const struct passwd *entry;
+
+    errno = 0;
+    entry = getpwnam(name);
+    if (errno != ENOMEM && errno != EMFILE && errno != ENFILE && errno != EIO && errno != EINTR)
+        errno = 0;
+    return entry;
+}
+
 bool
 account_find(const struct config *config, struct account *account, char *reason, size_t size)
 {
@@ -30,11 +43,15 @@ account_find(const struct config *config, struct account *account, char *reason,
     account->gid = getegid();
     if (geteuid() != 0)
         return true;
-    entry = getpwnam(config->user);
+    entry = find_user(config->user);
     /* An empty configuration runs, also where nothing was installed. */
-    if (entry == NULL && config->user_assumed) {
-        entry = getpwnam(STAND_IN);
+    if (entry == NULL && errno == 0 && config->user_assumed) {
+        entry = find_user(STAND_IN);
         account->stand_in = entry != NULL;
+    }
+    if (entry == NULL && errno != 0) {
+        snprintf(reason, size, "user: can't look for \"%s\" among the users: %s; try again", config->user, strerror(errno));
+        return false;
     }
     if (entry == NULL) {
         snprintf(reason, size,

@@ -12,6 +12,12 @@
 /* Numbers of more digits may be too big to be kept: the parser knows. */
 enum { DIGITS_MOST = 18, EXPONENT_MOST = 2 };
 
+static bool
+is_upper_hex(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F');
+}
+
 /* Each of these gives what follows the piece that begins at `at`, or NULL where that is none. */
 
 static const char *
@@ -23,7 +29,7 @@ after_escape(const char *at, const char *end)
         return strchr("\"\\bfnrt", at[1]) != NULL && at[1] != '\0' ? at + 2 : NULL;
     /* Only control characters need it, and a NUL can't be kept. */
     if (end - at < 6 || memcmp(at + 2, "00", 2) != 0 || (at[4] != '0' && at[4] != '1') ||
-        memchr("0123456789ABCDEF", at[5], 16) == NULL || memcmp(at + 4, "00", 2) == 0)
+        !is_upper_hex(at[5]) || memcmp(at + 4, "00", 2) == 0)
         return NULL;
     return at + 6;
 }

@@ -40,7 +40,7 @@ decimal_round(double value, int count)
     for (; *at != 'e'; at++) /* skips the point, whatever the locale has for it */
         if (*at >= '0' && *at <= '9' && decimal.count < DIGITS_MAX)
             decimal.digits[decimal.count++] = *at;
-    decimal.point = atoi(at + 1) + 1;
+    decimal.point = atoi(at + 1) + 1; /* NOLINT(cert-err34-c): snprintf() wrote it */
     return decimal;
 }
 

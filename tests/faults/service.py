@@ -260,7 +260,7 @@ def start_once(run, fault, number):
             run.usable()
             run.daemon.stop()
             return
-        if status != 1 or not re.search("can't|failed|memory|refuses|no descriptors|not ready", said):
+        if status != 1 or "there is no user" in said or not re.search("can't|failed|memory|refuses|no descriptors|not ready", said):
             raise Different(f"call {number} of a start, {fault_name(fault)}: status {status}, {error}; it said {said}") from None
         run.count("starts refused")
 

@@ -6,6 +6,7 @@ from ..registry import MUST, SHOULD, case
 WRONG = [
     ("password", {"authentication": {"username": "conformance-nobody", "password": "wrong"}}),
     ("client-password", {"clientId": "99.CONFORMANCE/nobody", "authentication": {"password": "wrong"}}),
+    ("as-user", {"authentication": {"username": "conformance-nobody", "password": "wrong", "asUserId": "99.CONFORMANCE/other"}}),
     ("key", {"authentication": {"key": "wrong"}}),
     ("token", {"authentication": {"token": "wrong"}}),
     ("jwt", {"authentication": {"token": "eyJhbGciOiJub25lIn0.eyJpc3MiOiJhIiwic3ViIjoiYSIsImV4cCI6OTk5OTk5OTk5OX0."}}),
