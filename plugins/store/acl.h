@@ -72,8 +72,8 @@ json_t *acl_applied(const json_t *given, const json_t *is, json_t *wanted);
  * lists that differ. The caller's; NULL: memory is short.
  */
 char *acl_audience(const struct acl_object *object);
-/* Whether a client may read the objects of that audience. */
-bool acl_audience_readable(const struct acl_rules *rules, const char *audience,
-                           const struct acl_client *client);
+/* Whether a client may read the objects of that audience; -1: memory is short. */
+int acl_audience_readable(const struct acl_rules *rules, const char *audience,
+                          const struct acl_client *client);
 
 #endif

@@ -3,6 +3,8 @@
  */
 #include "acl.h"
 
+#include <doip/json.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,16 +74,19 @@ acl_audience(const struct acl_object *object)
     return text;
 }
 
-bool
+int
 acl_audience_readable(const struct acl_rules *rules, const char *audience,
                       const struct acl_client *client)
 {
-    json_t *parts = json_loads(audience, 0, NULL); /* the lists are named as in an acl */
+    char reason[100];
+    /* The lists are named as in an acl. */
+    json_t *parts = doip_json_parse(audience, strlen(audience), reason, sizeof(reason));
+    bool memory_short = parts == NULL && errno == ENOMEM;
     const char *type = json_string_value(json_object_get(parts, "type"));
     const char *creator = json_string_value(json_object_get(parts, "creator"));
     const struct acl_object object = {type == NULL ? "" : type, creator, parts};
     bool readable = parts != NULL && acl_may(rules, &object, client, ACL_READ);
 
     json_decref(parts);
-    return readable;
+    return memory_short ? -1 : readable;
 }

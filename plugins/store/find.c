@@ -39,12 +39,15 @@ sort_field(doip_response *response, struct repository_page *page, char *text)
     if (strtok_r(NULL, " \t", &rest) != NULL)
         return doip_fail_invalid(
             response, "The sort field '%s' is followed by more than its direction.", name);
-    if (!query_field_parse(name, &sort->field))
+    if (!query_field_parse(name, &sort->field)) {
+        if (errno == ENOMEM)
+            return doip_fail(response, DOIP_STATUS_ERROR, "Memory is short.");
         return doip_fail_invalid(
             response,
             "The sort field '%s' is not known; there are id, type, createdBy, createdOn, "
             "modifiedBy, modifiedOn, version and pointers such as /name.",
             name);
+    }
     page->sort_count++;
     return DOIP_OK;
 }

@@ -62,6 +62,7 @@ query_field_parse(const char *name, struct query_field *field)
         if (strcmp(name, column_names[i]) == 0)
             return true;
     }
+    errno = EINVAL;
     return false;
 }
 

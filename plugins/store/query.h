@@ -37,8 +37,8 @@ struct query_field {
     char *pointer; /* of QUERY_POINTER: below attributes, array indexes as "_" */
 };
 
-/* Sets *field (whose pointer is the caller's) by its name; false: there is none of that name, or
- * memory is short. */
+/* Sets *field (whose pointer is the caller's) by its name; false: there is none of that name, or, with
+ * errno ENOMEM, memory is short. */
 bool query_field_parse(const char *name, struct query_field *field);
 /* Columns that hold numbers. */
 bool query_is_number(enum query_column column);

@@ -270,6 +270,10 @@ parse_field(struct parser *parser)
         return NULL;
     }
     if (!query_field_parse(lexer->text, &field)) {
+        if (errno == ENOMEM) {
+            lexer_short(lexer);
+            return NULL;
+        }
         lexer_fail(lexer, lexer->at,
                    "unknown field '%.*s'; expected id, type, createdBy, createdOn, modifiedBy, "
                    "modifiedOn, version or a pointer such as /name (put a text that holds a colon "

@@ -34,8 +34,12 @@ tell_all(struct visible *visible, struct telling *telling, struct connection *co
     sqlite3_stmt *row = connection_query(connection, SQL_AUDIENCES, "");
 
     while (connection_step(connection, row) == 1) {
-        if (acl_audience_readable(rules, (const char *)sqlite3_column_text(row, AUDIENCE_TEXT),
-                                  client))
+        const char *audience = (const char *)sqlite3_column_text(row, AUDIENCE_TEXT);
+        int readable = audience == NULL ? -1 : acl_audience_readable(rules, audience, client);
+
+        if (readable < 0)
+            connection_fail(connection, "memory is short");
+        else if (readable)
             tell_one(telling->readable, &visible->readable_count, row);
         else
             tell_one(telling->hidden, &visible->hidden_count, row);

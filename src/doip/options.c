@@ -4,6 +4,7 @@
  */
 #include "options.h"
 
+#include <assert.h>
 #include <getopt.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -108,9 +109,11 @@ options_find(int code)
 static void
 options_set(options *given, const option_spec *spec, const char *value)
 {
-    char *member = (char *)given + spec->offset;
+    char *member;
     option_list *list;
 
+    assert(spec != NULL); /* getopt_long() was given the very same table */
+    member = (char *)given + spec->offset;
     if (spec->kind == KIND_FLAG) {
         *(bool *)member = true;
     } else if (spec->kind == KIND_TEXT) {

@@ -4,6 +4,7 @@
  */
 #include "signer.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -157,6 +158,7 @@ signer_token(EVP_PKEY *key, const char *client, const char *service, int64_t now
         return NULL;
     }
     token = malloc(sizeof(header) * 2 + strlen(claims) * 2 + SIGNATURE_MAX * 2);
+    assert(algorithm != NULL); /* signer_read() took the key */
     if (token != NULL) {
         snprintf(header, sizeof(header), "{\"alg\":\"%s\"}", algorithm->name);
         token[0] = '\0';

@@ -86,9 +86,9 @@ read_all(int fd, struct answer *answer)
         ssize_t n;
 
         if (room - answer->length < 4096) {
-            char *grown = realloc(answer->text, room += 65536);
+            char *grown = room >= ANSWER_MOST ? NULL : realloc(answer->text, room += 65536);
 
-            if (grown == NULL || room > ANSWER_MOST)
+            if (grown == NULL)
                 return false;
             answer->text = grown;
         }

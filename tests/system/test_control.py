@@ -1,5 +1,6 @@
 """doipctl and the control socket of a real daemon: every command, what is refused, hostile peers, and metrics that add up."""
 
+import contextlib
 import json
 import os
 import random
@@ -198,13 +199,15 @@ class Asked(SharedCase):
         with socket.socket(socket.AF_UNIX) as server:
             server.bind(path)
             server.listen()
-            said = [b"", b"ok", b"what\n", b"error\n\x1b[31mred", b"ok\n{", b"ok\n[]", b'ok\n{"service": "\\u001b[31m", "listen": [1]}', b"ok\n\xff"]
+            said = [b"", b"ok", b"what\n", b"error\n\x1b[31mred", b"ok\n{", b"ok\n[]", b'ok\n{"service": "\\u001b[31m", "listen": [1]}', b"ok\n\xff",
+                    b"ok\n" + b" " * (65 << 20)]  # more than is read
 
             def serve():
                 for text in said:
                     with server.accept()[0] as peer:
                         peer.recv(100)
-                        peer.sendall(text)
+                        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                            peer.sendall(text)
             thread = threading.Thread(target=serve)
             thread.start()
             for _ in said:

@@ -71,7 +71,7 @@ who_reads(const struct acl_rules *rules, const char *audience)
         json_t *groups = parse(askers[i].groups);
         const struct acl_client client = {askers[i].id, groups};
 
-        if (acl_audience_readable(rules, audience, &client))
+        if (acl_audience_readable(rules, audience, &client) > 0)
             who[count++] = letters[i];
         json_decref(groups);
     }
@@ -216,6 +216,34 @@ START_TEST(tells_audiences_apart)
 }
 END_TEST
 
+static int asked, refused_at;
+
+static void *
+refuse_rest(size_t size)
+{
+    return asked++ >= refused_at ? NULL : malloc(size);
+}
+
+/* An audience that can't be read for lack of memory is not taken for one that hides. */
+START_TEST(tells_a_lack_of_memory)
+{
+    const struct acl_rules rules = {NULL, NULL};
+    const struct acl_client client = {"somebody", NULL};
+    int refusals = 0, readable;
+
+    json_set_alloc_funcs(refuse_rest, free);
+    for (refused_at = 0, asked = 0; asked >= refused_at; refused_at++) { /* until none is refused */
+        asked = 0;
+        readable = acl_audience_readable(
+            &rules, "{\"creator\":\"else\",\"readers\":[\"somebody\"]}", &client);
+        ck_assert(readable == 1 || readable == -1);
+        refusals += readable < 0;
+    }
+    json_set_alloc_funcs(malloc, free);
+    ck_assert_int_gt(refusals, 0);
+}
+END_TEST
+
 /* What no index of ours has written opens nothing. */
 START_TEST(distrusts_what_is_no_audience)
 {
@@ -325,6 +353,7 @@ suite(void)
     tcase_add_loop_test(tests, decides, 0, COUNT_OF(decisions));
     tcase_add_test(tests, knows_no_administrators_by_default);
     tcase_add_loop_test(tests, tells_audiences_apart, 0, COUNT_OF(audiences));
+    tcase_add_test(tests, tells_a_lack_of_memory);
     tcase_add_test(tests, distrusts_what_is_no_audience);
     tcase_add_loop_test(tests, checks_lists, 0, COUNT_OF(lists));
     tcase_add_loop_test(tests, checks_defaults, 0, COUNT_OF(options));
