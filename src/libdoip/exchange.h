@@ -40,14 +40,15 @@ struct doip_response {
 enum request_later { LATER_NOT, LATER_ASKED, LATER_HELD, LATER_DONE };
 
 struct doip_request {
-    doip_reader *reader;    /* borrowed */
-    doip_message *message;  /* owned */
-    const char *service;    /* borrowed */
-    const doip_peer *peer;  /* borrowed; may be NULL */
-    const json_t *id;       /* the requestId as it came, borrowed from the head; NULL for none */
-    const char *client_id;  /* what the client says; borrowed from the head */
-    const char *target;     /* borrowed from the head, or `service` */
-    const char *operation;  /* borrowed from the head */
+    doip_reader *reader;   /* borrowed */
+    doip_message *message; /* owned */
+    const char *service;   /* borrowed */
+    const doip_peer *peer; /* borrowed; may be NULL */
+    char *ids;      /* a copy of those below, where the head was read without a tree; owned */
+    const char *id; /* the requestId; borrowed from the head, or in `ids`; NULL for none */
+    const char *client_id;  /* what the client says; the same */
+    const char *target;     /* the same, or `service` */
+    const char *operation;  /* the same */
     json_t *attributes;     /* owned; NULL: none, as far as anybody asked */
     json_t *authentication; /* borrowed from the head */
     char *client;           /* who it has proven to be; owned */
@@ -71,6 +72,9 @@ struct doip_request {
 
 /* The result of a function that has returned `result`: waits for one that comes later; else a ticket that is out is used up. */
 doip_result request_settle(doip_request *request, doip_result result);
+
+/* Moves to the first segment, whose text is then to be had (doip_message_text()): as doip_message_head(), of what comes before parsing. */
+int message_begin(doip_message *message);
 
 /* Latches a fault in the input (the first one stays), and returns DOIP_FAILED. */
 doip_result request_fault(doip_request *request, int error, const char *format, ...)

@@ -3,7 +3,7 @@
  * json_parse.c for each text before Jansson is; pure, any thread.
  *
  * This takes a part of what Jansson takes (strings without escapes, integers of up to 18 digits, few levels), and makes the same values of it by
- * Jansson's own constructors. For whatever is unusual, or wrong, or too much for memory, it gives up: so what is refused, and with which words, is settled
+ * Jansson's own constructors, or none where only strings are wanted. For whatever is unusual, or wrong, or too much for memory, it gives up: so what is refused, and with which words, is settled
  * in one place, by Jansson.
  */
 #include <stdbool.h>
@@ -186,4 +186,36 @@ json_plain_read(const char *text, size_t length)
         return value;
     json_decref(value);
     return NULL;
+}
+
+static bool
+take_member(struct rest *rest, struct json_plain_member *member)
+{
+    bool ascii, key_ascii;
+
+    member->key = skip(rest, '"') ? take_string(rest, &member->key_length, &key_ascii) : NULL;
+    member->value = member->key != NULL && skip(rest, ':') && skip(rest, '"')
+                        ? take_string(rest, &member->length, &ascii)
+                        : NULL;
+    return member->value != NULL && ascii && key_ascii;
+}
+
+int
+json_plain_members(const char *text, size_t length, struct json_plain_member *members, int most)
+{
+    struct rest rest = {.at = text, .end = text + length};
+    int count = 0;
+
+    if (!skip(&rest, '{'))
+        return -1;
+    if (!skip(&rest, '}')) {
+        do
+            if (count == most || !take_member(&rest, &members[count++]))
+                return -1;
+        while (skip(&rest, ','));
+        if (!skip(&rest, '}'))
+            return -1;
+    }
+    skip_blanks(&rest);
+    return rest.at == rest.end ? count : -1;
 }

@@ -7,17 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <doip/message.h>
+#include "exchange.h"
 
 struct doip_message {
     doip_reader *reader;
     const char *compact; /* the property that may hold the only segment */
-    json_t *head;
+    json_t *head;  /* NULL until asked for */
     json_t *only;  /* that property's value, borrowed from head; NULL in full form */
     json_t *value; /* the last JSON segment's value, ours; NULL until asked for */
     doip_segment kind;
-    bool at_only; /* the current segment is the compact form's */
-    bool has_head;
+    bool at_only;  /* the current segment is the compact form's */
+    bool has_head; /* its segment is there */
     bool ended;
     int wait; /* what the last move gave, where it was AGAIN or TIMEOUT */
     int error;
@@ -136,21 +136,28 @@ take_head(doip_message *message)
 }
 
 int
-doip_message_head(doip_message *message, json_t **head)
+message_begin(doip_message *message)
 {
-    int n;
+    int n = 1;
 
     if (message->error != 0)
         return message->error;
-    if (!message->has_head) {
-        if ((n = move(message)) <= 0)
-            return n;
-        message->has_head = true;
-        if ((n = take_head(message)) < 0)
-            return n;
-    }
-    *head = message->head;
-    return 1;
+    if (!message->has_head)
+        n = move(message);
+    message->has_head = n > 0;
+    return n;
+}
+
+int
+doip_message_head(doip_message *message, json_t **head)
+{
+    int n = message_begin(message);
+
+    if (n > 0 && message->head == NULL)
+        n = take_head(message);
+    if (n > 0)
+        *head = message->head;
+    return n;
 }
 
 static doip_segment

@@ -59,6 +59,7 @@ doip_request_free(doip_request **request)
     json_decref(old->value);
     doip_message_free(&old->message);
     free(old->client);
+    free(old->ids);
     json_decref(old->groups);
     free(old);
     *request = NULL;
@@ -130,7 +131,7 @@ doip_request_to_service(const doip_request *request)
 const char *
 doip_request_id(const doip_request *request)
 {
-    return json_string_value(request->id);
+    return request->id;
 }
 
 json_t *

@@ -146,6 +146,14 @@ write_member(doip_writer *writer, const char *name, const json_t *value)
     return value != NULL && error == 0 ? doip_writer_json_value(writer, value) : error;
 }
 
+static int
+write_string(doip_writer *writer, const char *name, const char *text)
+{
+    int error = doip_writer_json_text(writer, name, strlen(name));
+
+    return error == 0 ? writer_json_string(writer, text) : error;
+}
+
 /* Writes {"requestId", "status", "attributes", "output"}; NULL for what it has not; the output as a
  * value or as text. Piece by piece: it is on the path of every answer, and a tree of it would cost
  * more than the writing. The segment ends where the next begins. */
@@ -154,16 +162,14 @@ write_head(doip_response *response, const json_t *attributes, const json_t *outp
            const char *output_text)
 {
     doip_writer *writer = response->writer;
-    const json_t *id = response->request->id;
+    const char *id = response->request->id;
     const char *status = id == NULL ? "{\"status\":" : ",\"status\":";
     int error = doip_writer_json_begin(writer);
 
+    if (error == 0 && id != NULL)
+        error = write_string(writer, "{\"requestId\":", id);
     if (error == 0)
-        error = write_member(writer, "{\"requestId\":", id);
-    if (error == 0)
-        error = doip_writer_json_text(writer, status, strlen(status));
-    if (error == 0)
-        error = writer_json_string(writer, response->status);
+        error = write_string(writer, status, response->status);
     if (error == 0)
         error = write_member(writer, ",\"attributes\":", attributes);
     if (error == 0)

@@ -124,6 +124,26 @@ START_TEST(agrees_on_broken_texts)
 }
 END_TEST
 
+/* What json_plain_members() takes is an object to Jansson, too, with the same members. */
+START_TEST(agrees_on_members)
+{
+    struct json_plain_member members[4];
+    int count = json_plain_members(texts[_i].text, texts[_i].length, members, 4);
+    json_t *due = json_loadb(texts[_i].text, texts[_i].length, 0, NULL);
+
+    ck_assert_int_eq(count >= 0, _i == 0);
+    for (int i = 0; i < count; i++) {
+        json_t *value = json_object_getn(due, members[i].key, members[i].key_length);
+
+        ck_assert_uint_eq(json_string_length(value), members[i].length);
+        ck_assert_int_eq(memcmp(json_string_value(value), members[i].value, members[i].length), 0);
+    }
+    ck_assert_int_eq(count >= 0 && count != (int)json_object_size(due), 0);
+    ck_assert_int_eq(json_plain_members(texts[_i].text, texts[_i].length, members, 2), -1);
+    json_decref(due);
+}
+END_TEST
+
 /* What all strings go through, in both directions: each byte ends the run or not, wherever it stands and however long the text is. */
 START_TEST(knows_plain_bytes)
 {
@@ -150,6 +170,7 @@ suite(void)
     tcase_add_loop_test(plain, takes_what_is_plain, 0, COUNT(texts));
     tcase_add_loop_test(plain, reads_no_further, 0, COUNT(texts));
     tcase_add_loop_test(plain, agrees_on_broken_texts, 0, COUNT(texts));
+    tcase_add_loop_test(plain, agrees_on_members, 0, COUNT(texts));
     tcase_add_loop_test(plain, knows_plain_bytes, 0, 256);
     suite_add_tcase(all, plain);
     return all;

@@ -56,6 +56,9 @@ static const struct {
     {"{\"requestId\":\"r\",\"operationId\":\"o\",\"targetId\":7}",
      ERROR_OF("\"r\"", "101", "`targetId` must be a string.")},
     {"{\"targetId\":7,\"requestId\":\"r\"}", ERROR_OF("\"r\"", "101", "`operationId` is missing.")},
+    {"{\"operationId\":\"o\",\"operationId\":\"o\"}",
+     ERROR("101", "Cannot parse the JSON object from the first segment. "
+                  "line 1, column 32: duplicate object key near '\\\"operationId\\\"'")},
     {"{\"a\":1,\"a\":2}", ERROR("101", "Cannot parse the JSON object from the first segment. "
                                        "line 1, column 10: duplicate object key near '\\\"a\\\"'")},
 };
@@ -73,6 +76,57 @@ START_TEST(checks_heads)
 {
     check_head(heads[_i].head, heads[_i].output, 0);
     check_head(heads[_i].head, heads[_i].output, 1);
+}
+END_TEST
+
+/* Heads of nothing but ids, which are read in another way than all others (request_head.c), and some that only look like them. */
+static const char *const id_heads[] = {
+    "{}",
+    "{\"operationId\":\"o\",\"targetId\":\"t\"}",
+    "{\"clientId\":\"c\",\"targetId\":\"t\",\"requestId\":\"r\",\"operationId\":\"o\"}",
+    " {\t\"requestId\" : \"\" ,\r\n\"operationId\" : \"0.DOIP/Op.Hello\" } ",
+    "{\"requestId\":\"r\",\"operationId\":\"\"}",
+    "{\"operationId\":\"o\",\"targetId\":\"t\",\"clientId\":\"\"}",
+    "{\"operationId\":\"o\",\"targetId\":\"\\u0074\"}",
+    "{\"operationId\":\"o\",\"targetId\":\"\xc3\xa4\",\"requestId\":\"\xe2\x82\xac\"}",
+    "{\"operationId\":\"o\",\"targetId\":\"\xc3\"}",
+    "{\"operationId\":\"o\",\"targetId\":\"t\",\"targetId\":\"t\"}",
+    "{\"operationId\":\"o\",\"targetId\":\"t\",}",
+    "{\"operationId\":\"o\" \"targetId\":\"t\"}",
+    "{\"operationId\":\"o\",\"targetId\":\"t\"} {}",
+    "{\"operationId\":\"o\",\"targetId\":\"t\"",
+    "{\"operationId\":\"o\",\"targetId\":\"t",
+};
+
+static void
+assert_same_text(const char *a, const char *b)
+{
+    ck_assert_str_eq(a != NULL ? a : "(none)", b != NULL ? b : "(none)");
+}
+
+/* As it is, and with a property that makes a tree necessary. */
+START_TEST(reads_ids_alike)
+{
+    const char *rest = strchr(id_heads[_i], '{') + 1;
+    char plain[512], other[512];
+    struct exchange a, b;
+    int got;
+
+    snprintf(plain, sizeof plain, "%s\n#\n#\n", id_heads[_i]);
+    snprintf(other, sizeof other, "{\"other\":{}%s%s\n#\n#\n", *rest == '}' ? "" : ",", rest);
+    a = exchange_open(plain, strlen(plain), 0, NULL);
+    b = exchange_open(other, strlen(other), 0, NULL);
+    got = doip_request_head(a.request);
+    ck_assert_int_eq(got, doip_request_head(b.request));
+    assert_same_text(doip_request_id(a.request), doip_request_id(b.request));
+    assert_same_text(doip_request_operation(a.request), doip_request_operation(b.request));
+    assert_same_text(doip_request_target(a.request), doip_request_target(b.request));
+    assert_same_text(doip_request_client_id(a.request), doip_request_client_id(b.request));
+    ck_assert_int_eq(doip_input_end(a.request), doip_input_end(b.request));
+    if (got == 1)
+        assert_same_text(doip_request_operation(a.request), _i == 3 ? "0.DOIP/Op.Hello" : "o");
+    exchange_close(&a);
+    exchange_close(&b);
 }
 END_TEST
 
@@ -278,6 +332,7 @@ suite(void)
     TCase *head = tcase_create("head");
 
     tcase_set_timeout(head, 60);
+    tcase_add_loop_test(head, reads_ids_alike, 0, COUNT_OF(id_heads));
     tcase_add_loop_test(head, checks_heads, 0, COUNT_OF(heads));
     tcase_add_test(head, refuses_an_empty_message);
     tcase_add_test(head, sees_the_end);
