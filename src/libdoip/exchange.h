@@ -90,6 +90,10 @@ struct exchange_texts *exchange_texts(doip_response *response);
 void response_init(doip_response *response, doip_request *request, doip_writer *writer);
 void response_fini(doip_response *response);
 
+/* Writes the first segment, which ends where the next begins; NULL for what it has not; the output as a value or as text. 0, or a doip_error. */
+int response_write_head(doip_response *response, const json_t *attributes, const json_t *output,
+                        const char *output_text);
+
 /* Writes the first segment, with what is held back as its `output`; or an error's. 0, or a
  * doip_error. */
 int response_write_whole(doip_response *response);

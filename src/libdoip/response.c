@@ -1,7 +1,7 @@
 /*
  * A response as a handler writes it (protocol section 4). Status, attributes and a first JSON value
  * are held back, so that an error can still replace them and a single value can leave in the
- * compact form. How it ends is in outcome.c. Called by handlers through handler.h; one thread at a
+ * compact form. The first segment is written in response_head.c; how a response ends is in outcome.c. Called by handlers through handler.h; one thread at a
  * time per request.
  */
 #include <errno.h>
@@ -15,7 +15,6 @@
 
 #include "exchange.h"
 #include "text.h"
-#include "writer_impl.h"
 
 void
 response_init(doip_response *response, doip_request *request, doip_writer *writer)
@@ -135,78 +134,6 @@ written(doip_response *response, int error)
 
 /* ------------------------------------------------------------------ the first segment */
 
-/* One member of the first segment: `name` as it stands before the value, which may be missing. */
-static int
-write_member(doip_writer *writer, const char *name, const json_t *value)
-{
-    int error = 0;
-
-    if (value != NULL)
-        error = doip_writer_json_text(writer, name, strlen(name));
-    return value != NULL && error == 0 ? doip_writer_json_value(writer, value) : error;
-}
-
-static int
-write_string(doip_writer *writer, const char *name, const char *text)
-{
-    int error = doip_writer_json_text(writer, name, strlen(name));
-
-    return error == 0 ? writer_json_string(writer, text) : error;
-}
-
-/* Writes {"requestId", "status", "attributes", "output"}; NULL for what it has not; the output as a
- * value or as text. Piece by piece: it is on the path of every answer, and a tree of it would cost
- * more than the writing. The segment ends where the next begins. */
-static int
-write_head(doip_response *response, const json_t *attributes, const json_t *output,
-           const char *output_text)
-{
-    doip_writer *writer = response->writer;
-    const char *id = response->request->id;
-    const char *status = id == NULL ? "{\"status\":" : ",\"status\":";
-    int error = doip_writer_json_begin(writer);
-
-    if (error == 0 && id != NULL)
-        error = write_string(writer, "{\"requestId\":", id);
-    if (error == 0)
-        error = write_string(writer, status, response->status);
-    if (error == 0)
-        error = write_member(writer, ",\"attributes\":", attributes);
-    if (error == 0)
-        error = write_member(writer, ",\"output\":", output);
-    if (error == 0 && output_text != NULL)
-        error = doip_writer_json_text(writer, ",\"output\":", strlen(",\"output\":"));
-    if (error == 0 && output_text != NULL)
-        error = doip_writer_json_text(writer, output_text, strlen(output_text));
-    if (error == 0)
-        error = doip_writer_json_text(writer, "}", 1);
-    return error;
-}
-
-int
-response_write_whole(doip_response *response)
-{
-    response->started = true;
-    return write_head(response, response->attributes, response->held, response->held_text);
-}
-
-int
-response_write_error(doip_response *response)
-{
-    json_t *message = json_string(response->message);
-    json_t *attributes = json_pack("{s:O}", "message", message);
-    json_t *output = json_pack("{s:O, s:O}", "reason", message, "message", message);
-    int error = DOIP_E_SYSTEM;
-
-    response->started = true;
-    if (attributes != NULL && output != NULL)
-        error = write_head(response, attributes, output, NULL);
-    json_decref(message);
-    json_decref(attributes);
-    json_decref(output);
-    return error;
-}
-
 /* A JSON segment, given as text; it ends where the next begins. */
 static int
 write_text(doip_writer *writer, const char *text)
@@ -234,7 +161,7 @@ start(doip_response *response)
     if (response->started)
         return DOIP_OK;
     response->started = true;
-    error = write_head(response, response->attributes, NULL, NULL);
+    error = response_write_head(response, response->attributes, NULL, NULL);
     if (error == 0 && response->held != NULL)
         error = doip_writer_json(response->writer, response->held);
     if (error == 0 && response->held_text != NULL)
