@@ -182,11 +182,6 @@ relay_give(struct relay *relay, size_t size)
 bool
 relay_end(struct relay *relay)
 {
-    bool wanted;
-
     relay_join(relay, false);
-    wanted = !relay->refused && (relay->filled == 0 || relay_take_here(relay));
-    relay->given = relay->taken = relay->filled = 0;
-    relay->refused = false;
-    return wanted;
+    return !relay->refused && (relay->filled == 0 || relay_take_here(relay));
 }

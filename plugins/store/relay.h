@@ -13,7 +13,7 @@
 struct relay;
 
 /* Called with a piece, in the relay's thread or, where none is needed or to be had, in the giver's.
- * False: no more are wanted. */
+ * False: no more are wanted, ever. */
 typedef bool relay_take(void *closure, const void *data, size_t size);
 
 /* NULL: no memory is to be had. */
