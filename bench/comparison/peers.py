@@ -114,8 +114,11 @@ class Store(Peer):
         self.daemon.start()
         self.pid = self.daemon.pid
         self.ports = {"P-256": self.daemon.port}
-        subprocess.run([os.path.join(BUILD, "doip"), "-k", "-s", f"127.0.0.1:{self.daemon.port}", "create", "--id", self.OBJECT, "--type", "Data",
-                        "--element", f"{self.ELEMENT}={place.file()}"], check=True, stdout=subprocess.DEVNULL)
+        self.call("create", "--id", self.OBJECT, "--type", "Data", "--element", f"{self.ELEMENT}={place.file()}")
+        self.call("retrieve", self.OBJECT, "--element", self.ELEMENT)  # so that it is in memory, as nginx's file is
+
+    def call(self, *arguments):
+        subprocess.run([os.path.join(BUILD, "doip"), "-k", "-s", f"127.0.0.1:{self.daemon.port}", *arguments], check=True, stdout=subprocess.DEVNULL)
 
     def stop(self):
         self.daemon.kill()

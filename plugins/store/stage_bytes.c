@@ -10,40 +10,62 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The kernel is told to start writing so many bytes at a time, so that the sync at the end is
- * short. */
-#define WRITE_BEHIND (8u << 20)
+/* Goes to disk while the next comes in, so that the sync at the end is short. */
+#define WINDOW ((uint64_t)8 << 20)
+
+static int
+stage_put(struct stage *stage, const char *data, size_t size)
+{
+    while (size > 0) {
+        ssize_t written = write(stage->data, data, size);
+
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return stage_fail(&stage->why, "stored");
+        data += written;
+        size -= (size_t)written;
+        stage->length += (uint64_t)written;
+    }
+    return REPOSITORY_OK;
+}
+
+/*
+ * Has a window written when it is full, and the one before it let go of: an element that is larger
+ * would fill the page cache in the place of others, with memory that may cost the kernel more than
+ * all else here. The end of it stays, and all of a smaller one. fsync() does not tell again
+ * what this wait tells.
+ */
+static int
+stage_let_go(struct stage *stage)
+{
+    off64_t end = (off64_t)stage->behind, start = end - (off64_t)WINDOW;
+
+    if (stage->length - stage->behind < WINDOW)
+        return REPOSITORY_OK;
+    sync_file_range(stage->data, end, (off64_t)WINDOW, SYNC_FILE_RANGE_WRITE);
+    stage->behind += WINDOW;
+    if (end == 0)
+        return REPOSITORY_OK;
+    if (sync_file_range(stage->data, start, (off64_t)WINDOW,
+                        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+                            SYNC_FILE_RANGE_WAIT_AFTER) != 0)
+        return stage_fail(&stage->why, "synced to disk");
+    posix_fadvise(stage->data, start, (off64_t)WINDOW, POSIX_FADV_DONTNEED);
+    return REPOSITORY_OK;
+}
 
 /* A piece, in whichever thread; why not is in stage->why. */
 static bool
 stage_store(void *closure, const void *data, size_t size)
 {
     struct stage *stage = closure;
-    const char *next = data;
 
     if (EVP_DigestUpdate(stage->digest, data, size) != 1) {
         failure_set(&stage->why, "SHA-256 failed");
         return false;
     }
-    while (size > 0) {
-        ssize_t written = write(stage->data, next, size);
-
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0) {
-            stage_fail(&stage->why, "stored");
-            return false;
-        }
-        next += written;
-        size -= (size_t)written;
-        stage->length += (uint64_t)written;
-    }
-    if (stage->length - stage->behind >= WRITE_BEHIND) {
-        sync_file_range(stage->data, (off64_t)stage->behind,
-                        (off64_t)(stage->length - stage->behind), SYNC_FILE_RANGE_WRITE);
-        stage->behind = stage->length;
-    }
-    return true;
+    return stage_put(stage, data, size) == REPOSITORY_OK && stage_let_go(stage) == REPOSITORY_OK;
 }
 
 int

@@ -31,6 +31,7 @@ class Walker(world.Client):
         self.thing = None
         self.number = 0
         self.failed = []  # responses
+        self.sizes = (20000, 100, 700000)
 
     def ask(self, operation, target, segments=(), **attributes):
         response = super().ask(operation, target, segments, **attributes)
@@ -43,7 +44,7 @@ class Walker(world.Client):
     def fresh(self):
         """New contents in every walk: bytes that are there already are not written."""
         self.number += 1
-        elements = [content.Element(name, None, None, (size, self.number)) for name, size in (("a", 20000), ("b", 100), ("c", 700000))]
+        elements = [content.Element(name, None, None, (size, self.number)) for name, size in zip("abc", self.sizes)]
         return content.State("Walk", {"content": {"n": self.number}}, elements)
 
     def prepare(self):
@@ -66,18 +67,19 @@ class Walker(world.Client):
         self.change(self.thing, None, doip.DELETE, self.thing.name)
 
 
-def walk(error, operation, most=1, limit=400, stride=1):
+def walk(error, operation, most=1, limit=400, stride=1, kinds=None, sizes=None):
     """The Nth call fails (and `most` with it), for each N until the change needs no more calls."""
     with rounds.Round(1, {"workers": {"processes": 1}}, journal=0) as run:
         run.daemon.start()
         walker = Walker(run)
+        walker.sizes = sizes or walker.sizes
         workers = run.daemon.workers()
         for number in range(0, limit, stride):
             walker.failed.clear()
             walker.prepare()
             if operation != "creates":
                 walker.creates()
-            run.layer.fail(error, TROUBLE[error], number, most)
+            run.layer.fail(error, kinds or TROUBLE[error], number, most)
             getattr(walker, operation)()
             seen = run.layer.mend()
             run.count("calls failed", min(max(seen - number, 0), most))

@@ -20,6 +20,13 @@ class Disk(base.Case):
             with self.subTest(error=error, operation=operation, most=most):
                 trouble.walk(error, operation, most)
 
+    def test_a_large_element_that_the_disk_does_not_take(self):
+        """Of which parts are waited for, and let go of, while it comes in."""
+        trouble.walk("EIO", "creates", kinds=("sync",), sizes=(20 << 20,))
+
+    def test_a_large_element_without_a_thread_of_its_own(self):
+        trouble.walk("EAGAIN", "creates", FOREVER, kinds=("thread",), sizes=(700000,))
+
     def test_what_could_not_be_removed_is_removed_later(self):
         trouble.tidy_again()
 

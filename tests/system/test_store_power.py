@@ -14,7 +14,7 @@ import rounds  # pylint: disable=wrong-import-position,wrong-import-order
 from layer import LAYER  # pylint: disable=wrong-import-position,wrong-import-order
 
 # Calls that change files, or make others able to.
-CHANGES = re.compile(r"(p?write(v|v2|v64|64)?|(l|f)?(truncate|truncate64|allocate|allocate64)|posix_fallocate(64)?|f?(data)?sync(fs)?|"
+CHANGES = re.compile(r"(p?write(v|v2|v64|64)?|(l|f)?(truncate|truncate64|allocate|allocate64)|posix_fallocate(64)?|f?(data)?sync(fs|_file_range)?|"
                      r"(copy_file_range|splice|tee|sendfile|sendfile64|vmsplice|io_uring_\w+|aio_write\w*)|"
                      r"(rename|link|unlink|mkdir|symlink|mknod|open|openat)(at|at2|64|at64)?|rmdir|remove|creat(64)?|fopen(64)?|mks?temp\w*)")
 

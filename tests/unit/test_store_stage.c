@@ -7,20 +7,46 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/resource.h>
 
-enum { PIECE = 256 << 10, LARGE = (5 << 20) + 12345, FAR = 3 << 20 };
+enum { PIECE = 256 << 10, LARGE = (5 << 20) + 12345, FAR = 3 << 20, WINDOW = 8 << 20 };
 
 static struct blobs *blobs;
 static struct stage *stage;
 static char *bytes;
 static bool no_threads;
+static off64_t waited, let_go; /* up to where */
+static int wait_error;
 
-/* Stands in for the library's. */
+/* These stand in for the library's. */
+int
+sync_file_range(int fd, off64_t offset, off64_t size, unsigned flags)
+{
+    ck_assert_int_ge(fd, 0);
+    if ((flags & SYNC_FILE_RANGE_WAIT_AFTER) == 0)
+        return 0;
+    ck_assert_int_eq(offset, waited);
+    waited += size;
+    errno = wait_error;
+    return wait_error == 0 ? 0 : -1;
+}
+
+int
+posix_fadvise(int fd, off_t offset, off_t size, int advice)
+{
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(advice, POSIX_FADV_DONTNEED);
+    ck_assert_int_eq(offset, let_go);
+    let_go += size;
+    ck_assert_int_le(let_go, waited);
+    return 0;
+}
+
 int
 pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
                void *argument)
@@ -47,6 +73,7 @@ stage_setup(void)
     ck_assert_int_eq(pthread_create(&first, NULL, nothing, NULL), 0);
     pthread_join(first, NULL);
     no_threads = false;
+    waited = let_go = wait_error = 0;
     scratch_setup();
     blobs = blobs_open(scratch_root, &failure);
     ck_assert_ptr_nonnull(blobs);
@@ -207,6 +234,47 @@ START_TEST(broken_off_leaves_nothing)
 }
 END_TEST
 
+/* Gives so many windows of bytes. */
+static int
+give_windows(int count, struct failure *failure)
+{
+    int status = stage_begin(stage, failure);
+
+    for (int at = 0; at < count * WINDOW && status == REPOSITORY_OK; at += 1 << 20)
+        status = stage_write(stage, bytes, 1 << 20, failure);
+    return status;
+}
+
+/* Once the disk has them; what came last stays in memory. */
+START_TEST(lets_go_of_what_is_written)
+{
+    static const int windows[][2] = {{1, 0}, {2, 1}, {4, 3}};
+    struct failure failure;
+    struct blob blob;
+
+    ck_assert_int_eq(give_windows(windows[_i][0], &failure), REPOSITORY_OK);
+    ck_assert_int_eq(stage_end(stage, &blob, &failure), REPOSITORY_OK);
+    ck_assert_int_eq(let_go, windows[_i][1] * WINDOW);
+}
+END_TEST
+
+/* Which fsync() would not tell again. */
+START_TEST(tells_what_a_wait_failed_of)
+{
+    struct failure failure;
+    struct blob blob;
+    int status;
+
+    wait_error = EIO;
+    status = give_windows(2, &failure);
+    if (status == REPOSITORY_OK)
+        status = stage_end(stage, &blob, &failure);
+    ck_assert_int_eq(status, REPOSITORY_FAILED);
+    ck_assert_str_eq(failure.text, "element bytes can't be synced to disk: Input/output error");
+    ck_assert_int_eq(let_go, 0);
+}
+END_TEST
+
 static void
 limit_files(rlim_t size)
 {
@@ -254,6 +322,8 @@ suite(void)
     tcase_add_test(tests, takes_what_is_in_its_room);
     tcase_add_test(tests, a_large_one_has_a_thread);
     tcase_add_test(tests, broken_off_leaves_nothing);
+    tcase_add_loop_test(tests, lets_go_of_what_is_written, 0, 3);
+    tcase_add_test(tests, tells_what_a_wait_failed_of);
     tcase_add_loop_test(tests, tells_what_the_disk_failed_of, 0, 6);
     suite_add_tcase(made, tests);
     return made;
