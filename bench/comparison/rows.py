@@ -124,7 +124,7 @@ class Uploads:
     """One after the other, on one connection."""
 
     def __init__(self, stage, peer):
-        self.size = stage.place.size // 8
+        self.size = stage.place.size // 16
         self.generator = Generator(peer, "-f", stage.place.path("create"), "-c", 1, seconds=3, warm=0, threads=1)
 
     def going_on(self):
@@ -145,7 +145,7 @@ def store(stage, number, table):
     head = json.dumps({"operationId": "0.DOIP/Op.Create", "targetId": SERVICE})
     body = json.dumps({"type": "Data", "elements": [{"id": "data"}]}) + ' {"id":"data"}'
     with open(stage.place.path("create"), "w") as mix:
-        mix.write(f"1 {head} {body} {stage.place.size // 8}\n")
+        mix.write(f"1 {head} {body} {stage.place.size // 16}\n")
     peer = Store(stage.place)
     try:
         retrieve = ("-o", "Retrieve", "-T", Store.OBJECT, "-a", json.dumps({"element": Store.ELEMENT}))
