@@ -95,16 +95,16 @@ static void
 raise_descriptors(const struct config *config)
 {
     rlim_t want = (rlim_t)config->workers.connections + (rlim_t)config->workers.threads + SPARE_DESCRIPTORS;
-    struct rlimit limit;
+    struct rlimit limit, more;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= want)
         return;
-    limit.rlim_cur = want;
-    if (limit.rlim_max < want && geteuid() == 0)
-        limit.rlim_max = want;
-    if (limit.rlim_cur > limit.rlim_max)
-        limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < want)
+    more = (struct rlimit){.rlim_cur = want, .rlim_max = limit.rlim_max > want ? limit.rlim_max : want};
+    if (setrlimit(RLIMIT_NOFILE, &more) == 0)
+        return;
+    /* More than the hard limit is for those with the privilege, which root in a container may lack. */
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) == 0)
         log_warning(DESCRIPTORS_SHORT, "a worker may open %lu files only; workers.connections = %d wants %lu: raise LimitNOFILE",
                     (unsigned long)limit.rlim_cur, config->workers.connections, (unsigned long)want);
 }

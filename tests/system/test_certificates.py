@@ -4,10 +4,11 @@ import os
 import re
 import shutil
 import subprocess
+import time
 
 import doip
 from base import Case, certificate_text
-from daemon import until
+from daemon import SLOW, until
 from test_control import doipctl, report
 
 EC = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")
@@ -265,6 +266,28 @@ class Renewal(Case):
         self.assertEqual(certificate_text(made, "-pubkey"), before)
         certificate_text(made, "-checkend", str(3000 * 86400))
         self.assertEqual(os.stat(kept).st_mode & 0o777, 0o600)
+
+    def test_the_self_made_one_is_renewed_while_the_service_runs(self):
+        """One that comes to have less than its 30 days left. It has another end than it was made with, as nobody looks at its signature."""
+        made = self.make()
+        kept = os.path.join(made.state, "tls", "service.pem")
+        made.stop()
+        key, der = openssl("pkey", "-in", kept), made.path("kept.der")
+        openssl("x509", "-in", kept, "-outform", "DER", "-out", der)
+        with open(der, "rb") as file:
+            data = file.read()
+        end = time.strftime("%y%m%d%H%M%SZ", time.gmtime(time.time() + 30 * 86400 + 8 * SLOW)).encode()
+        with open(der, "wb") as file:
+            file.write(data.replace(re.findall(rb"\d{12}Z", data)[1], end))
+        with open(kept, "w") as file:
+            file.write(key + openssl("x509", "-inform", "DER", "-in", der))
+        made.start()
+        before = certificate_text(made, "-pubkey")
+        self.assertEqual(len(re.findall("certificate-renewed", made.log())), 0, "renewed at the start: nothing was tested")
+        made.wait_log(r"renewed the self-signed certificate.*its key is the same \[certificate-renewed\]", 30 * SLOW)
+        made.wait_log("reloaded: generation 2")
+        self.assertEqual(certificate_text(made, "-pubkey"), before)
+        certificate_text(made, "-checkend", str(3000 * 86400))
 
 
 class Shown(Case):

@@ -1,7 +1,9 @@
 """How many connections there may be, how many requests on each, how deep their JSON; and the sockets' own settings."""
 
+import ctypes
 import os
 import re
+import resource
 import signal
 import socket
 import ssl
@@ -307,6 +309,33 @@ class Sockets(Case):
                 self.assertEqual(self.waiting(made), [count])
                 self.ok(made.request(doip.HELLO))
 
+    def test_small_answers_are_not_held_back(self):
+        """TCP_NODELAY, on the worker's own socket."""
+        made = self.make()
+        with made.connect() as connection:
+            worker = self.ok(connection.request("20.DOIP/Debug.Pid", SERVICE)).output
+            sockets = [self.borrow(worker, int(fd)) for fd in os.listdir(f"/proc/{worker}/fd")
+                       if os.readlink(f"/proc/{worker}/fd/{fd}").startswith("socket:")]
+            ours = [one for one in sockets if one.family == socket.AF_INET and self.peer(one) == connection.sock.getsockname()]
+            self.assertEqual([one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for one in ours], [1])
+
+    def borrow(self, pid, number):
+        """A descriptor of another process (pidfd_getfd), which only its tracer may have."""
+        holder = os.pidfd_open(pid)
+        fd = ctypes.CDLL(None, use_errno=True).syscall(438, holder, number, 0)
+        os.close(holder)
+        if fd < 0:
+            self.skipTest(f"others' descriptors can't be had here: {os.strerror(ctypes.get_errno())}")
+        one = socket.socket(fileno=fd)
+        self.addCleanup(one.close)
+        return one
+
+    def peer(self, one):
+        try:
+            return one.getpeername()
+        except OSError:
+            return None
+
     def test_keepalive_watches_over_idle_connections(self):
         made = self.make()
         with made.connect() as connection:
@@ -322,7 +351,6 @@ class Sockets(Case):
 
     def test_descriptors_are_enough_for_the_connections(self):
         made = self.make(start=False, settings={"workers": {"connections": 3000}})
-        import resource
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
         try:
@@ -333,3 +361,14 @@ class Sockets(Case):
         with open(f"/proc/{made.workers()[0]}/limits") as file:
             found = re.search(r"Max open files\s+(\d+)", file.read())
         self.assertTrue(int(found.group(1)) > 3000 or "descriptors-short" in made.log(), found.group(0))
+
+    def test_descriptors_that_are_not_enough_are_reported(self):
+        made = self.make(start=False, settings={"workers": {"connections": 3000}})
+        unprivileged = ["setpriv", "--bounding-set", "-sys_resource"] if os.getuid() == 0 else []
+        command = made.command
+        made.command = lambda *more: ["prlimit", "--nofile=256:1000", *unprivileged, *command(*more)]
+        self.addCleanup(made.stop)
+        made.start()
+        made.wait_log(r"a worker may open 1000 files only; workers.connections = 3000 wants \d+: raise LimitNOFILE \[descriptors-short\]")
+        with open(f"/proc/{made.workers()[0]}/limits") as file:
+            self.assertRegex(file.read(), r"Max open files +1000 ")
