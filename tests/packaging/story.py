@@ -6,6 +6,7 @@ usage: story.py ROOT
 """
 
 import os
+import pty
 import re
 import subprocess
 import sys
@@ -84,6 +85,25 @@ class System:
                               LC_ALL="C.UTF-8", DEBIAN_FRONTEND="noninteractive"), **more)
         assert done.returncode == status, f"{command} ended with status {done.returncode}, not {status}:\n{done.stdout}"
         return done.stdout
+
+    def at_terminal(self, question, answer, *command):
+        """What a command in there said to somebody who answers its question."""
+        pid, end = pty.fork()
+        if pid == 0:
+            os.execvp("chroot", ["chroot", self.root, "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8", "TERM=dumb",
+                                 "DEBIAN_FRONTEND=teletype", *command])
+        said, answered = b"", False
+        try:
+            while True:
+                said += os.read(end, 4096)
+                if not answered and question.encode() in said:
+                    os.write(end, answer.encode() + b"\n")
+                    answered = True
+        except OSError:  # its end, of a terminal
+            os.close(end)
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        assert answered and status == 0, f"{command} ended with status {status}:\n{said.decode(errors='replace')}"
+        return said.decode(errors="replace")
 
     def apt(self, *words):
         return self.run("apt-get", "-q", "-y", "--no-install-recommends", *words)
@@ -269,9 +289,9 @@ def installed_anew_it_has_a_new_user(system):
     system.stop()
 
 
-def purging_with_consent_leaves_nothing(system):
-    system.run("sh", "-c", "echo doipd doipd/purge-data boolean true | debconf-set-selections")
-    system.apt("purge", *PACKAGES)
+def purging_asks_and_with_consent_leaves_nothing(system):
+    said = system.at_terminal("[yes/no]", "yes", "apt-get", "-q", "-y", "purge", *PACKAGES)
+    assert "Remove all digital objects" in said, said
     assert not os.path.exists(system.path(STATE))
     left = system.run("sh", "-c", "find / -xdev -path /packages -prune -o -path /root -prune -o -name '*doip*' -print").split()
     assert left == ["/doipd.log"], left
@@ -282,7 +302,7 @@ STEPS = (install_and_learn_the_password, the_password_is_kept_nowhere, the_insta
          configured_it_serves_under_its_name, who_is_nobody_may_not_create, a_wrong_password_is_refused, the_user_made_creates,
          anybody_reads, a_handler_is_built_with_the_headers_and_loaded, an_upgrade_leaves_what_runs_and_what_was_configured,
          the_upgraded_service_has_the_objects_and_the_key, removing_leaves_configuration_and_data, installed_again_it_goes_on,
-         purging_leaves_the_data_where_nobody_says_otherwise, installed_anew_it_has_a_new_user, purging_with_consent_leaves_nothing)
+         purging_leaves_the_data_where_nobody_says_otherwise, installed_anew_it_has_a_new_user, purging_asks_and_with_consent_leaves_nothing)
 
 
 def main():
