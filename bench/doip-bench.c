@@ -51,6 +51,14 @@ fail(int status, const char *what, const char *why)
     exit(status);
 }
 
+static void *
+had(void *memory)
+{
+    if (memory == NULL)
+        fail(EXIT_NOTHING, "a request", "out of memory");
+    return memory;
+}
+
 static double
 number(const char *option, const char *text, double least, double most)
 {
@@ -72,7 +80,7 @@ add_request(struct load *load, struct request *requests, unsigned weight, const 
 {
     doip_stream *stream = doip_memory_new();
     doip_writer *writer = doip_writer_new(stream);
-    char *data = calloc(1, size + 1);
+    char *data = had(calloc(1, size + 1));
     struct request *request = &requests[load->request_count++];
     const char *bytes, *place;
     const json_t *segment;
@@ -88,7 +96,7 @@ add_request(struct load *load, struct request *requests, unsigned weight, const 
     if (doip_writer_flush(writer) != 0)
         fail(EXIT_NOTHING, "a request", doip_writer_reason(writer));
     bytes = doip_memory_output(stream, &length);
-    request->bytes = malloc(length);
+    request->bytes = had(malloc(length));
     memcpy(request->bytes, bytes, length);
     request->size = length;
     request->weight = weight;

@@ -127,7 +127,7 @@ dial(struct connection *connection)
     if (connection->stream == NULL)
         return false;
     if (load->http)
-        connection->http = calloc(1, sizeof *connection->http);
+        connection->http = calloc(1, sizeof *connection->http); /* -fanalyzer: it stays with the connection, whose close frees it */
     else
         connection->reader = doip_reader_new(connection->stream, JSON_LIMIT);
     if (connection->http == NULL && connection->reader == NULL)

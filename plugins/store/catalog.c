@@ -154,6 +154,7 @@ data_named(sqlite3_stmt *statement, struct catalog_data *data)
 
     data->id = strdup(column_text(statement, CATALOG_ELEMENT_ID));
     data->type = type == NULL ? NULL : strdup(type);
+    /* -fanalyzer: both stay with *data, which the caller frees */
     if (data->id != NULL && (type == NULL || data->type != NULL))
         return true;
     free(data->id);

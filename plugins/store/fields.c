@@ -32,7 +32,7 @@ walk_push(struct walk *walk, const char *name)
         walk->size = need * 2;
     }
     next = walk->pointer + walk->length;
-    *next++ = '/'; /* NOLINT(clang-analyzer-core.NullDereference): need is not 0, so there is room by now */
+    *next++ = '/'; /* NOLINT(clang-analyzer-core.NullDereference) -fanalyzer: need is not 0, so there is room by now */
     for (const char *c = name; *c != '\0'; c++) {
         if (*c == '~' || *c == '/') {
             *next++ = '~';

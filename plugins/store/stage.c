@@ -306,7 +306,7 @@ stage_list(struct stage *stage, struct blob **list, size_t *count, struct failur
 
     *list = NULL;
     *count = 0;
-    while (result == REPOSITORY_OK && (entry = readdir(names)) != NULL) {
+    while (names != NULL && result == REPOSITORY_OK && (entry = readdir(names)) != NULL) {
         struct blob blob = {.length = 0};
         struct blob *grown;
         struct stat status;

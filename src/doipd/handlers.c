@@ -174,7 +174,7 @@ load_one(const struct load *load, struct handler_set *set, const char *name, con
     handler = &grown[set->count++];
     memset(handler, 0, sizeof *handler);
     handler->section = section;
-    handler->name = strdup(name);
+    handler->name = strdup(name); /* -fanalyzer: it stays in the set, which frees it */
     if (handler->name == NULL)
         return complain(load, "out of memory");
     snprintf(path, sizeof path, "%s/%s.so", load->config->handlers_directory, name);

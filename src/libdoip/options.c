@@ -108,7 +108,7 @@ value_set(struct value *value, const char *text)
     bool good = true;
 
     free(value->text);
-    value->text = strdup(text);
+    value->text = strdup(text); /* -fanalyzer: it stays with the value, which doip_options_free() frees */
     switch (value->option->type) {
     case DOIP_OPTION_STRING:
         break;
@@ -127,6 +127,7 @@ value_set(struct value *value, const char *text)
     default:
         return "of a type that exists";
     }
+    /* -fanalyzer: as above */
     return value->text != NULL ? NULL : "kept: memory is short";
 }
 
