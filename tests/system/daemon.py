@@ -342,12 +342,14 @@ class Daemon:
         if self.process.poll() is None:  # or it might have one more child by the time that it dies
             os.kill(self.process.pid, signal.SIGSTOP)
             until(lambda: process_stat(self.process.pid)[0] in "TZX", "the master to stop")
-        for pid in children(self.process.pid) + [self.process.pid]:
-            try:
-                if self.process.poll() is None or pid != self.process.pid:
-                    os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+        family = children(self.process.pid) + [self.process.pid]
+        for number in (signal.SIGSTOP, signal.SIGKILL):  # none of them answers for one that is gone already
+            for pid in family:
+                try:
+                    if self.process.poll() is None or pid != self.process.pid:
+                        os.kill(pid, number)
+                except ProcessLookupError:
+                    pass
         self.process.wait()
         self.process = None
 
