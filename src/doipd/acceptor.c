@@ -209,6 +209,22 @@ queued(const struct acceptor *acceptor)
     return getsockopt(acceptor->fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 ? info.tcpi_unacked : 0;
 }
 
+/* Another worker will accept who waits, in a moment. */
+static bool
+others_have_room(const struct worker *worker)
+{
+    const struct scoreboard *board = worker->setup->board;
+    bool any = false;
+
+    for (size_t i = 0; i < board->workers && !any; i++) {
+        const struct score_worker *other = scoreboard_worker(board, i);
+
+        any = i != worker->setup->part && atomic_load(&other->accepting) &&
+              atomic_load(&other->connections) < worker->config->workers.connections;
+    }
+    return any;
+}
+
 /*
  * For who waits, and some more, so that not everybody waits: when to look again. Where the service is full, each worker does that for itself: the
  * scoreboard says which are the longest idle of all, and it closes those of them that are its own.
@@ -219,7 +235,8 @@ make_room(const struct acceptor *acceptor, enum room room, int64_t now)
     struct worker *worker = acceptor->worker;
     unsigned waiting = queued(acceptor), wanted = waiting + (unsigned)most_of(worker, room) / SPARE_PART;
     size_t whose = room == SERVICE_FULL ? SCORE_ALL : worker->setup->part;
-    bool made = waiting > 0 && connections_make_room(worker, scoreboard_idle_since(worker->setup->board, whose, wanted), wanted, now);
+    bool wants = waiting > 0 && (room == SERVICE_FULL || !others_have_room(worker));
+    bool made = wants && connections_make_room(worker, scoreboard_idle_since(worker->setup->board, whose, wanted), wanted, now);
 
     return now + (made ? PAUSE_ROOM_MS : PAUSE_FULL_MS);
 }
