@@ -6,12 +6,10 @@
 #include <doip/json.h>
 
 #include <errno.h>
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "json_memory.h"
 #include "json_plain.h"
 #include "text.h"
 
@@ -30,53 +28,23 @@ refuse_nul(const char *text, const char *nul, char *reason, size_t size)
     snprintf(reason, size, "line %d, column %d: NUL byte", lines, (int)(nul - line) + 1);
 }
 
-/* ------------------------------------------------------------------ when memory is short */
+/* ------------------------------------------------------------------ Jansson */
 
-/*
- * Jansson 2.14 can't be trusted then: where its buffer for a token can't grow, it drops a byte and goes on (the value is another one), or runs past
- * the end if that byte was the closing quote. So a parse is left where it asks for memory in vain; what it had by then is lost.
- */
-static _Thread_local jmp_buf *way_out;
-static json_malloc_t given_malloc;
+struct loading {
+    const char *text;
+    size_t length;
+    json_t *value;
+    json_error_t error;
+};
 
-static void *
-get_memory(size_t size)
-{
-    void *memory = given_malloc(size);
-
-    if (memory == NULL && way_out != NULL)
-        longjmp(*way_out, 1);
-    return memory;
-}
-
+/* Without JSON_ALLOW_NUL, \u0000 is refused; integers, reals, UTF-8 and depth it always checks. */
 static void
-watch_memory(void)
+load(void *closure)
 {
-    json_free_t given_free;
+    struct loading *loading = closure;
 
-    json_get_alloc_funcs(&given_malloc, &given_free);
-    json_set_alloc_funcs(get_memory, given_free);
-}
-
-/* True, or false where memory is short. */
-static bool
-load(const char *text, size_t length, json_t **value, json_error_t *error)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    jmp_buf out;
-
-    pthread_once(&once, watch_memory);
-    if (_setjmp(out) != 0) {
-        way_out = NULL;
-        *value = NULL;
-        return false;
-    }
-    way_out = &out;
-    /* Without JSON_ALLOW_NUL, \u0000 is refused; integers, reals, UTF-8 and depth it always checks.
-     */
-    *value = json_loadb(text, length, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, error);
-    way_out = NULL;
-    return true;
+    loading->value = json_loadb(loading->text, loading->length,
+                                JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &loading->error);
 }
 
 /* ------------------------------------------------------------------ parsing */
@@ -85,7 +53,8 @@ json_t *
 doip_json_parse(const char *text, size_t length, char *reason, size_t size)
 {
     json_t *value = json_plain_read(text, length);
-    json_error_t error;
+    struct loading loading = {.text = text, .length = length};
+    json_error_t *error = &loading.error;
     const char *nul;
 
     if (value != NULL)
@@ -97,23 +66,24 @@ doip_json_parse(const char *text, size_t length, char *reason, size_t size)
         errno = EINVAL;
         return NULL;
     }
-    if (!load(text, length, &value, &error)) {
+    if (!json_memory_watch(load, &loading)) {
         snprintf(reason, size, "memory is short");
         errno = ENOMEM;
         return NULL;
     }
-    if (value == NULL && size > 0) {
+    if (loading.value == NULL && size > 0) {
         /* Jansson quotes what it stumbled over, and may cut it anywhere. */
-        text_make_printable(error.text);
-        if (error.line > 0)
-            snprintf(reason, size, "line %d, column %d: %s", error.line, error.column, error.text);
+        text_make_printable(error->text);
+        if (error->line > 0)
+            snprintf(reason, size, "line %d, column %d: %s", error->line, error->column,
+                     error->text);
         else
-            snprintf(reason, size, "%s", error.text);
+            snprintf(reason, size, "%s", error->text);
         text_make_valid(reason);
     }
-    if (value == NULL)
+    if (loading.value == NULL)
         errno = EINVAL;
-    return value;
+    return loading.value;
 }
 
 /* Past the end of a string that begins at `at`, a quote. */

@@ -435,12 +435,22 @@ END_TEST
 
 /* ------------------------------------------------------------------ memory */
 
-static int asked, refused_at;
+static int asked, refused_at, blocks;
 
 static void *
 refuse_one(size_t size)
 {
-    return asked++ == refused_at ? NULL : malloc(size);
+    if (asked++ == refused_at)
+        return NULL;
+    blocks++;
+    return malloc(size);
+}
+
+static void
+take_back(void *block)
+{
+    blocks -= block != NULL;
+    free(block);
 }
 
 /* Jansson itself would give another value then, or run past the end of its buffer. (What json_plain.c
@@ -455,11 +465,13 @@ START_TEST(is_never_wrong_without_memory)
     json_t *whole, *value;
     int refusals = 0;
 
-    json_set_alloc_funcs(refuse_one, free);
+    json_set_alloc_funcs(refuse_one, take_back);
     refused_at = -1;
     whole = doip_json_parse(text, strlen(text), reason, sizeof reason);
     ck_assert_ptr_nonnull(whole);
     for (refused_at = 0, asked = 0; asked >= refused_at; refused_at++) { /* until none is refused */
+        int before = blocks;
+
         asked = 0;
         errno = 0;
         value = doip_json_parse(text, strlen(text), reason, sizeof reason);
@@ -470,9 +482,36 @@ START_TEST(is_never_wrong_without_memory)
             refusals++;
         }
         json_decref(value);
+        ck_assert_msg(blocks == before, "allocation %d: %d blocks were lost", refused_at,
+                      blocks - before);
     }
     ck_assert_int_ge(refusals, 20);
     json_decref(whole);
+}
+END_TEST
+
+/* More blocks than there is room for at first: strings with escapes, which Jansson reads, and numbers, whose buffer it gives back. */
+START_TEST(loses_nothing_without_memory)
+{
+    char text[24 * 1000 + 3] = "[", reason[64];
+    size_t used = 1;
+    int before;
+
+    for (int i = 0; i < 1000; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s{\"\\t%d\":%d.5}",
+                                 i == 0 ? "" : ",", i, i);
+    strcpy(text + used, "]");
+    json_set_alloc_funcs(refuse_one, take_back);
+    refused_at = -97;
+    do {
+        before = blocks;
+        asked = 0;
+        refused_at += 97;
+        json_decref(doip_json_parse(text, strlen(text), reason, sizeof reason));
+        ck_assert_msg(blocks == before, "allocation %d: %d blocks were lost", refused_at,
+                      blocks - before);
+    } while (asked > refused_at); /* one was refused */
+    ck_assert_int_ge(refused_at, 4000);
 }
 END_TEST
 
@@ -565,6 +604,7 @@ suite(void)
     tcase_add_loop_test(parse, refused_is_not_compact, 0, COUNT(refused));
     tcase_add_loop_test(parse, knows_what_is_compact, 0, COUNT(compacts));
     tcase_add_test(parse, compact_is_bounded_in_depth);
+    tcase_add_test(parse, loses_nothing_without_memory);
     tcase_add_test(parse, fits_the_reason);
     tcase_add_loop_test(parse, makes_valid, 0, COUNT(texts));
     tcase_add_test(parse, makes_printable);
