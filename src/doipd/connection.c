@@ -281,7 +281,7 @@ expire(struct connection *connection, int64_t now, int64_t quiet_ms, bool for_ro
         atomic_store(&connection->state, STATE_PARKED);
         return false;
     }
-    connection->crowded_out = for_room;
+    connection->crowded_out = for_room && now < connection->deadline;
     fd = doip_stream_fd(connection->stream);
     /* An idle client is still told the orderly end, and a slow one that it is too slow. */
     shutdown(fd, connection->phase == PHASE_HEAD || connection->phase == PHASE_BODY ? SHUT_RD : SHUT_RDWR);
@@ -306,7 +306,7 @@ connections_make_room(struct worker *worker, int64_t since, unsigned most, int64
 
     pthread_mutex_lock(&worker->lock);
     for (struct connection *at = worker->connections; at != NULL && made < most; at = at->next)
-        made += idle_since(at) <= now - quiet && expire(at, now, quiet, true);
+        made += expire(at, now, quiet, true);
     pthread_mutex_unlock(&worker->lock);
     return made > 0;
 }
