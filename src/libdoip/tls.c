@@ -9,6 +9,7 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,29 +78,43 @@ socket_ctrl(BIO *bio, int command, long number, void *pointer)
     return command == BIO_CTRL_FLUSH || command == BIO_CTRL_DUP;
 }
 
-static BIO_METHOD *socket_method;
-
-static void
+static BIO_METHOD *
 socket_method_make(void)
 {
     BIO_METHOD *method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "doip socket");
 
     if (method == NULL)
-        return;
+        return NULL;
     BIO_meth_set_write(method, socket_write);
     BIO_meth_set_read(method, socket_read);
     BIO_meth_set_ctrl(method, socket_ctrl);
-    socket_method = method;
+    return method;
+}
+
+/* One for all. NULL where memory is short, for this time: the next call tries again. */
+static BIO_METHOD *
+socket_method(void)
+{
+    static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
+    static _Atomic(BIO_METHOD *) made;
+    BIO_METHOD *method = atomic_load(&made);
+
+    if (method != NULL)
+        return method;
+    pthread_mutex_lock(&making);
+    method = atomic_load(&made);
+    if (method == NULL)
+        atomic_store(&made, method = socket_method_make());
+    pthread_mutex_unlock(&making);
+    return method;
 }
 
 static BIO *
 socket_bio(struct tls *tls)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    BIO *bio;
+    const BIO_METHOD *method = socket_method();
+    BIO *bio = method != NULL ? BIO_new(method) : NULL;
 
-    pthread_once(&once, socket_method_make);
-    bio = socket_method != NULL ? BIO_new(socket_method) : NULL;
     if (bio == NULL)
         return NULL;
     BIO_set_data(bio, tls);
