@@ -117,16 +117,18 @@ step_discard(struct connection *connection)
     }
 }
 
-/* What may take long, as reading away what is left of a large request, or any other request, is not that thread's matter. */
+/*
+ * What may take long, as reading away what is left of a large request, or any other request, is not that thread's matter; nor is an end in order, which
+ * next_request() may come to at any moment, as a worker that drains has its last call.
+ */
 enum step
 step_hand_over(struct connection *connection)
 {
     bool rests = connection->phase == PHASE_DISCARD &&
                  doip_message_ended(doip_request_message(connection->request)) &&
-                 !doip_reader_buffered(connection->reader) && !request_is_last(connection) &&
-                 !atomic_load(&connection->worker->last_call);
+                 !doip_reader_buffered(connection->reader);
 
-    if (rests)
-        return next_request(connection);
+    if (rests && next_request(connection) == STEP_LEFT)
+        return STEP_LEFT;
     return step_park(connection, DOIP_WANT_WRITE, conversation_answer_ms(connection));
 }
