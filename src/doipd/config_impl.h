@@ -17,17 +17,17 @@
 
 /* How a value is written and stored. */
 enum config_type {
-    CONFIG_STRING, /* char *; with choices, one of them; bounds are on its length */
-    CONFIG_PATH,   /* char *, absolute or empty */
-    CONFIG_NAME,   /* int: the index in choices */
-    CONFIG_SWITCH, /* bool: the index in choices, of which there are two */
-    CONFIG_INT,    /* int */
-    CONFIG_BOOL,   /* bool */
-    CONFIG_SIZE,   /* uint64_t: a number, or "64K", "1M", "2G" */
-    CONFIG_LISTEN, /* the list of addresses */
-    CONFIG_PATHS,  /* char **, absolute */
-    CONFIG_ACCESS, /* char **, shell patterns for operations */
-    CONFIG_USERS,  /* the list of users */
+    CONFIG_STRING,       /* char *; with choices, one of them; bounds are on its length */
+    CONFIG_PATH,         /* char *, absolute or empty */
+    CONFIG_NAME,         /* int: the index in choices */
+    CONFIG_SWITCH,       /* bool: the index in choices, of which there are two */
+    CONFIG_INT,          /* int */
+    CONFIG_BOOL,         /* bool */
+    CONFIG_SIZE,         /* uint64_t: a number, or "64K", "1M", "2G" */
+    CONFIG_LISTEN,       /* the list of addresses */
+    CONFIG_PATHS,        /* char **, absolute */
+    CONFIG_ACCESS,       /* char **, shell patterns for operations */
+    CONFIG_USERS,        /* the list of users */
     CONFIG_CERTIFICATES, /* the list of certificates */
 };
 
@@ -89,12 +89,15 @@ char **config_value_strings(struct config_reader *reader, const char *key,
 const char *config_value_text(struct config_reader *reader, const char *key,
                               const config_setting_t *setting);
 /* A setting's own truth value; false with the reason where it is none. */
-bool config_value_bool(struct config_reader *reader, const char *key, const config_setting_t *setting,
-                       bool *value);
+bool config_value_bool(struct config_reader *reader, const char *key,
+                       const config_setting_t *setting, bool *value);
 /* The length of the UTF-8 sequence at `at`; 0 for none, and for a control character. */
 size_t config_printable(const unsigned char *at);
 /* A value as an error message names it: `"abc"`, `12`, `a group`. */
 const char *config_value_shown(const config_setting_t *setting, char *text, size_t size);
+/* Fails with what the key wants: "must be a number from 2 to 4096, not \"x\" (most threads in a worker)". */
+bool config_refuse(struct config_reader *reader, const struct config_key *key,
+                   const config_setting_t *setting);
 /* A number of bytes in libconfig's syntax: the shortest text that is exact, `"64K"` or `1000`. */
 void config_size_show(uint64_t value, char *text, size_t size);
 /* Prints a value in libconfig's syntax. */
@@ -137,8 +140,8 @@ bool config_listen_is_wildcard(const struct config_listen *listen);
 
 /* Reads a file that a key names (NULL: none does), and gives the group that it is to a function. */
 typedef bool (*config_take)(struct config_reader *reader, const config_setting_t *root);
-bool config_file_read(struct config *config, const char *file, const char *named_by, config_take take,
-                      char *reason, size_t size);
+bool config_file_read(struct config *config, const char *file, const char *named_by,
+                      config_take take, char *reason, size_t size);
 /* Read a file, one override ("KEY=VALUE"), the defaults of all keys. */
 bool config_read_path(struct config *config, const char *file, char *reason, size_t size);
 bool config_read_override(struct config *config, const char *override, char *reason, size_t size);

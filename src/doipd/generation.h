@@ -69,6 +69,9 @@ void generation_free(struct generation **generation);
 /* Forks the workers that are missing and due. `all`: the list of generations, whose descriptors a child closes. */
 void generation_spawn(struct generation *generation, struct generation *all, int64_t now);
 
+/* There is none now: the next one starts after the delay so far, at once for the first death, later and later while they keep dying. */
+void child_schedule(struct child *child, int64_t now);
+
 /* Lets the workers, which are all ready, accept connections. */
 void generation_serve(struct generation *generation);
 

@@ -10,9 +10,7 @@
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdint.h>
-#include <sys/resource.h>
 
 enum { PIECE = 256 << 10, LARGE = (5 << 20) + 12345, FAR = 3 << 20, WINDOW = 8 << 20 };
 
@@ -274,17 +272,6 @@ START_TEST(tells_what_a_wait_failed_of)
     ck_assert_int_eq(let_go, 0);
 }
 END_TEST
-
-static void
-limit_files(rlim_t size)
-{
-    struct rlimit limit;
-
-    signal(SIGXFSZ, SIG_IGN);
-    getrlimit(RLIMIT_FSIZE, &limit);
-    limit.rlim_cur = size;
-    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
 
 /* Whether the giver hears of it while it gives, or at the end; from the thread, or of its own. */
 START_TEST(tells_what_the_disk_failed_of)

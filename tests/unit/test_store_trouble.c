@@ -6,9 +6,7 @@
 #include "unit_store_repository.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/file.h>
-#include <sys/resource.h>
 
 /* ------------------------------------------------------------------ what was never committed */
 
@@ -137,17 +135,6 @@ START_TEST(commits_what_was_swept_meanwhile)
 END_TEST
 
 /* ------------------------------------------------------------------ trouble */
-
-static void
-limit_files(rlim_t bytes)
-{
-    struct rlimit limit;
-
-    signal(SIGXFSZ, SIG_IGN);
-    getrlimit(RLIMIT_FSIZE, &limit);
-    limit.rlim_cur = bytes;
-    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
 
 /* Files that can't grow stand for a full disk. */
 START_TEST(survives_a_full_disk)

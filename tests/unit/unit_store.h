@@ -10,8 +10,10 @@
 #include <ftw.h>
 #include <jansson.h>
 #include <openssl/evp.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -416,6 +418,18 @@ element_text(struct repository *repository, const char *id, const char *element_
     text[got] = '\0';
     repository_bytes_fini(&bytes);
     return text;
+}
+
+/* No file of this process grows beyond that: writes fail with EFBIG. */
+static inline void
+limit_files(rlim_t size)
+{
+    struct rlimit limit;
+
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &limit);
+    limit.rlim_cur = size;
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
 #endif
