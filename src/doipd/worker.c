@@ -1,5 +1,5 @@
 /*
- * A worker process: becomes its user, loads the handlers, says that it is ready, serves, drains. The functions here run in its first
+ * A worker process: starts (worker_start.c), says that it is ready, serves, drains. The functions here run in its first
  * thread, the control thread: it listens to the master and to the clock, and touches no connection but to expire it.
  */
 #include <errno.h>
@@ -19,20 +19,15 @@
 #include "clock.h"
 #include "connection.h"
 #include "descriptors.h"
-#include "dispatch.h"
 #include "guard.h"
-#include "metrics.h"
 #include "pulse.h"
-#include "tickets.h"
-#include "worker.h"
+#include "worker_impl.h"
 
 enum {
     SWEEP_MS = 1000,
     LAST_CALL_MS = 2000, /* before timeouts.shutdown ends it, a connection that is never quiet is closed between two requests */
     QUIET_MS = 2000, /* a connection that a draining worker may close: DOIP has no "connection: close" */
     SAY_MS = 60000,
-    ARENAS = 2,      /* of malloc: more cost memory, not time */
-    TRIM = 4 * 1024 * 1024,
     CROWD = 200, /* connections that have gone: their memory is worth giving back */
     GONE_MS = 15000,
 };
@@ -63,15 +58,6 @@ worker_may_say(_Atomic(int64_t) *said)
     return (before == 0 || now - before >= SAY_MS) && atomic_compare_exchange_strong(said, &before, now);
 }
 
-static _Noreturn void
-give_up(const struct worker_setup *setup, const char *reason)
-{
-    channel_send(setup->channel, CHANNEL_FAILED, reason);
-    _exit(WORKER_EXIT_FAILED);
-}
-
-/* ------------------------------------------------------------------ start */
-
 static int
 take_signals(void)
 {
@@ -85,79 +71,6 @@ take_signals(void)
     sigaddset(&set, SIGTERM);
     sigprocmask(SIG_SETMASK, &set, NULL);
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
-static void
-tune_memory(void)
-{
-    mallopt(M_ARENA_MAX, ARENAS);
-    mallopt(M_TRIM_THRESHOLD, TRIM);
-}
-
-/* To the metrics, and (once) to the log. */
-static void
-make_known(const struct worker_setup *setup, struct handler *handler, size_t place)
-{
-    const char *version = handler->descriptor->version != NULL ? handler->descriptor->version : "";
-    bool safe = (handler->descriptor->flags & DOIP_THREAD_SAFE) != 0;
-
-    handler->metric = metrics_handler(&(struct metrics_handler){.name = handler->name,
-                                                                .version = version,
-                                                                .thread_safe = safe,
-                                                                .generation = setup->generation,
-                                                                .place = (unsigned)place});
-    if (setup->index == 0)
-        log_info(HANDLER_LOADED, "handler %s %s loaded%s", handler->name, version,
-                 safe ? "" : "; it is not thread-safe: its calls run one at a time in each worker");
-}
-
-static void
-load(struct worker *worker)
-{
-    const struct worker_setup *setup = worker->setup;
-    struct score_thread *score = &worker->score->threads[setup->config->workers.threads];
-    char reason[CHANNEL_TEXT];
-
-    if (!privileges_drop(setup->account, reason, sizeof reason) ||
-        !handlers_load(&worker->handlers, setup->config, setup->started_by_root, score, reason, sizeof reason) ||
-        !handlers_open(&worker->handlers, score, reason, sizeof reason))
-        give_up(setup, reason);
-    for (size_t i = 0; i < worker->handlers.count; i++)
-        make_known(setup, &worker->handlers.items[i], i);
-    /* Passwords would stay where OpenSSL has decrypted them. It wipes 17 KiB for each read, so only where there are any. */
-    if (setup->config->users.count > 0 || dispatch_authenticates(worker))
-        SSL_CTX_set_options(setup->tls, SSL_OP_CLEANSE_PLAINTEXT);
-}
-
-static void
-start(struct worker *worker, const struct worker_setup *setup)
-{
-    memset(worker, 0, sizeof *worker);
-    worker->setup = setup;
-    worker->config = setup->config;
-    worker->service = setup->service;
-    /* Jansson's mark for what is never freed: the threads share it without counting. */
-    worker->service->refcount = (size_t)-1;
-    worker->score = scoreboard_worker(setup->board, setup->part);
-    worker->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    pthread_mutex_init(&worker->serial, NULL);
-    pthread_mutex_init(&worker->lock, NULL);
-    metrics_use_stripe(setup->part);
-    tune_memory();
-    tickets_protect();
-    guard_begin(worker->score);
-    guard_thread(setup->config->workers.threads);
-    if (!descriptors_begin())
-        give_up(setup, "a worker can't start: out of memory");
-    load(worker);
-    guard_exits();
-    if (worker->wake < 0 || !pool_init(&worker->pool, setup->config->workers.threads, setup->config->workers.processes,
-                                       worker->score) ||
-        !held_init(&worker->held, &worker->score->threads[score_held((size_t)setup->config->workers.threads)],
-                   (size_t)setup->config->workers.threads) ||
-        !authenticator_init(&worker->authenticator, &setup->config->users, worker->pool.leaders_most) ||
-        !pulse_start(worker) || !pool_start(&worker->pool))
-        give_up(setup, "a worker can't start: the system refuses threads, descriptors or random bytes");
 }
 
 /* ------------------------------------------------------------------ control */
@@ -182,7 +95,7 @@ serve(struct control *control)
     struct worker *worker = control->worker;
 
     if (worker->acceptors == NULL && !atomic_load(&worker->draining) && !acceptors_start(worker))
-        give_up(worker->setup, "a worker can't serve: out of memory");
+        worker_give_up(worker->setup, "a worker can't serve: out of memory");
 }
 
 /* Until the service has ended, and may be another, whoever is new waits, or is refused: so those who keep a connection busy have it ended with
@@ -406,10 +319,10 @@ worker_main(const struct worker_setup *setup)
     snprintf(name, sizeof name, "worker %zu", setup->index + 1);
     log_set_process(name);
     log_change(setup->config->log.level, setup->config->log.json, setup->config->log.access);
-    start(&worker, setup);
+    worker_start(&worker, setup);
     keep_descriptors(&control);
     if (!channel_send(setup->channel, CHANNEL_READY, ""))
-        give_up(setup, "a worker can't tell the master that it is ready: the system refuses memory");
+        worker_give_up(setup, "a worker can't tell the master that it is ready: the system refuses memory");
     while (!is_done(&control))
         wait_for_news(&control, keep_time(&control));
     /* Handlers may still be running where time was up: then nothing of theirs may be taken down. */
