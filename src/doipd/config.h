@@ -42,6 +42,9 @@ struct config_handler {
     doip_setting *options; /* ended by one with a NULL name; values as text */
 };
 
+/* Of workers.threads: a worker needs one to wait for connections while another runs a handler. */
+enum { CONFIG_THREADS_LEAST = 2 };
+
 struct config {
     struct {
         char *id; /* never empty: 0.DOIP/<hostname> where not configured */

@@ -147,6 +147,18 @@ resolve_processes(struct config *config)
     found(config, "workers.processes", "one per CPU, at least 2");
 }
 
+/* More than a worker has connections would never be busy. */
+static void
+resolve_threads(struct config *config)
+{
+    int connections = config->workers.connections;
+
+    if (config_is_set(config, "workers.threads") || config->workers.threads <= connections)
+        return;
+    config->workers.threads = connections < CONFIG_THREADS_LEAST ? CONFIG_THREADS_LEAST : connections;
+    found(config, "workers.threads", "as many as workers.connections");
+}
+
 /* Fails at the place where that key was set. */
 #define fail_at(reader, name, ...)                         \
     ((reader)->origin = *origin((reader)->config, (name)), \
@@ -186,7 +198,7 @@ check_connections(struct config_reader *reader)
     const struct config *config = reader->config;
     int all = config->limits.connections, address = config->limits.connections_per_address;
 
-    if (config->workers.connections < config->workers.threads &&
+    if (config->workers.threads > CONFIG_THREADS_LEAST && config->workers.connections < config->workers.threads &&
         config_is_set(config, "workers.connections") && config_is_set(config, "workers.threads"))
         return fail_at(reader, "workers.threads",
                        "%d threads can never be busy with %d connections (%s); at most as many",
@@ -233,5 +245,6 @@ config_resolve(struct config *config, char *reason, size_t size)
     resolve_address(config);
     resolve_control(config);
     resolve_processes(config);
+    resolve_threads(config);
     return true;
 }

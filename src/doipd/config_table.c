@@ -61,7 +61,7 @@ const struct config_key config_keys[] = {
      "the oldest TLS spoken"},
     {"workers.processes", CONFIG_INT, 0, 1024, "0", AT(workers.processes),
      "0: one per CPU, at least 2"},
-    {"workers.threads", CONFIG_INT, 2, 4096, "256", AT(workers.threads),
+    {"workers.threads", CONFIG_INT, CONFIG_THREADS_LEAST, 4096, "256", AT(workers.threads),
      "most threads in a worker"},
     {"workers.connections", CONFIG_INT, 1, 1000000, "10000", AT(workers.connections),
      "most connections in a worker"},

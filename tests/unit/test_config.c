@@ -347,6 +347,26 @@ START_TEST(test_override)
 }
 END_TEST
 
+/* Never more threads than connections, so what is printed is taken again. */
+static const struct {
+    const char *text;
+    int threads;
+} few_connections[] = {
+    {"workers = { connections = 1 }", 2},
+    {"workers = { connections = 5 }", 5},
+    {"workers = { connections = 1; threads = 2 }", 2},
+    {"workers = { connections = 1000 }", 256},
+};
+
+START_TEST(test_few_connections)
+{
+    struct config *config = load_text(few_connections[_i].text);
+
+    ck_assert_int_eq(config->workers.threads, few_connections[_i].threads);
+    assert_reads_back(config);
+}
+END_TEST
+
 START_TEST(test_override_relative_path)
 {
     const char *const overrides[] = {"state_directory=state", NULL};
@@ -457,6 +477,7 @@ suite(void)
     tcase_add_test(tests, test_conf_d);
     tcase_add_loop_test(tests, test_override, 0,
                         sizeof(overrides_given) / sizeof(overrides_given[0]));
+    tcase_add_loop_test(tests, test_few_connections, 0, sizeof(few_connections) / sizeof(few_connections[0]));
     tcase_add_test(tests, test_override_relative_path);
     tcase_add_test(tests, test_wildcard);
     tcase_add_test(tests, test_installed_file);
