@@ -11,6 +11,7 @@
 
 #include <doip/tls.h>
 
+#include "crypto.h"
 #include "identity.h"
 #include "kept_certificate.h"
 #include "tickets.h"
@@ -286,6 +287,7 @@ use_client_ca(SSL_CTX *context, const struct config *config, char *reason, size_
 SSL_CTX *
 identity_context(const struct config *config, bool may_make, char *reason, size_t size)
 {
+    unsigned mark = crypto_mark();
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
     bool done;
 
@@ -299,7 +301,7 @@ identity_context(const struct config *config, bool may_make, char *reason, size_
     else
         done = use_certificates(context, config, may_make, reason, size);
     tickets_install(context);
-    if (!done || !use_client_ca(context, config, reason, size)) {
+    if (!done || !use_client_ca(context, config, reason, size) || !crypto_prove(context, mark, reason, size)) {
         SSL_CTX_free(context);
         ERR_clear_error();
         return NULL;

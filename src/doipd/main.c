@@ -3,7 +3,6 @@
  */
 #include <errno.h>
 #include <limits.h>
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "check.h"
 #include "check_certificate.h"
 #include "commandline.h"
+#include "crypto.h"
 #include "hash_password.h"
 #include "log.h"
 #include "master.h"
@@ -95,11 +95,10 @@ run(const struct commandline *commandline)
     return serve(&source, commandline->foreground);
 }
 
-/* OpenSSL does it when it is first needed, too, but goes on with half of it where memory is short, and crashes. */
 static int
 prepare_openssl(void)
 {
-    if (OSSL_LIB_CTX_get0_global_default() != NULL)
+    if (crypto_begin())
         return EXIT_GOOD;
     fputs("doipd: can't start: memory is short for OpenSSL\n", stderr);
     return EXIT_BAD;
