@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,52 @@ enum { FRAMES = 24 };
 static struct layer *layer;
 static char below[PATH_MAX];
 static bool traces;
+
+/* Code whose calls for memory go well: it ends the process that has none. */
+static struct range {
+    uintptr_t from;
+    uintptr_t to;
+} libconfig, users_loaded;
+
+/* dladdr() for each frame of each call would take seconds where thousands of calls are refused. */
+static int
+find_libconfig(struct dl_phdr_info *info, size_t size, void *function)
+{
+    uintptr_t end = 0;
+
+    (void)size;
+    for (int i = 0; i < info->dlpi_phnum; i++)
+        if (info->dlpi_phdr[i].p_type == PT_LOAD &&
+            info->dlpi_phdr[i].p_vaddr + info->dlpi_phdr[i].p_memsz > end)
+            end = info->dlpi_phdr[i].p_vaddr + info->dlpi_phdr[i].p_memsz;
+    if ((uintptr_t)function < info->dlpi_addr || (uintptr_t)function >= info->dlpi_addr + end)
+        return 0;
+    libconfig = (struct range){info->dlpi_addr, info->dlpi_addr + end};
+    return 1;
+}
+
+/* glibc's look into nsswitch.conf, which is the first thing that getpwnam() does: an assertion, or a pointer that is none. */
+static void
+find_users_loaded(void)
+{
+    void *function = dlsym(RTLD_DEFAULT, "__nss_passwd_lookup2");
+    const ElfW(Sym) * symbol;
+    Dl_info info;
+
+    if (function != NULL && dladdr1(function, &info, (void **)&symbol, RTLD_DL_SYMENT) != 0 &&
+        symbol != NULL)
+        users_loaded = (struct range){(uintptr_t)function, (uintptr_t)function + symbol->st_size};
+}
+
+static void
+find_excused(void)
+{
+    void *function = dlsym(RTLD_DEFAULT, "config_init");
+
+    if (function != NULL)
+        dl_iterate_phdr(find_libconfig, function);
+    find_users_loaded();
+}
 
 /* Before main(), in the one process that was started; all others are its children. */
 __attribute__((constructor)) static void
@@ -38,6 +85,7 @@ layer_open(void)
     if (fd < 0 || fstat((int)fd, &status) != 0)
         abort();
     traces = getenv("DOIPD_FAULTS_TRACE") != NULL;
+    find_excused();
     backtrace(&frame, 1); /* what it loads at its first call, it has now */
     memory = mmap(NULL, (size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, (int)fd, 0);
     if (memory == MAP_FAILED)
@@ -68,17 +116,17 @@ layer_on(void)
 
 /* ------------------------------------------------------------------ trouble */
 
-/* The places of libconfig: it ends the process that has no memory (doc/architecture.md). */
+static bool
+is_in(const struct range *range, const void *frame)
+{
+    return (uintptr_t)frame >= range->from && (uintptr_t)frame < range->to;
+}
+
 static bool
 is_excused(void *const *frames, int count)
 {
-    Dl_info info, excused;
-    void *function = dlsym(RTLD_DEFAULT, "config_init");
-
-    if (function == NULL || dladdr(function, &excused) == 0)
-        return false;
     for (int i = 0; i < count; i++)
-        if (dladdr(frames[i], &info) != 0 && info.dli_fbase == excused.dli_fbase)
+        if (is_in(&libconfig, frames[i]) || is_in(&users_loaded, frames[i]))
             return true;
     return false;
 }

@@ -9,6 +9,7 @@ import tempfile
 import daemon
 
 LAYER = os.path.join(daemon.BUILD, "tests/faults.so")
+LOST = os.path.join(os.path.dirname(os.path.abspath(__file__)), "lost.supp")
 START = 4096
 SIZE, TAIL, JOURNAL, OVERFLOW, CALLS, ERROR, AFTER, MOST, SEEN = 0, 8, 16, 20, 24, 28, 32, 40, 48  # struct layer
 MANNER, STALL_MS, EXCUSED, CALLERS = 60, 64, 68, 72
@@ -36,6 +37,7 @@ class Layer:
         made.environment.update({"LD_PRELOAD": LAYER, "DOIPD_FAULTS": self.file.name, "DOIPD_FAULTS_BELOW": below or made.state})
         if "asan" in daemon.BUILD or "address" in daemon.BUILD:
             made.environment["ASAN_OPTIONS"] = os.environ["ASAN_OPTIONS"] + ":verify_asan_link_order=0"
+            made.environment["LSAN_OPTIONS"] = f"print_suppressions=0:suppressions={LOST}"
 
     def close(self):
         self.memory.close()

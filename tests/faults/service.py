@@ -38,6 +38,7 @@ FAULTS = {
 }
 SETTINGS = {"workers": {"processes": 1, "threads": 8}, "timeouts": {"handshake": 12, "read": 12, "write": 12, "shutdown": 2},
             "log": {"level": "debug"}}
+SERVES = 2     # seconds for a first answer of a service that says that it serves, while calls go wrong
 HUNG = 9       # seconds for an answer: less than any of doipd's time limits, which must not be what ends it
 TOLD = re.compile(r"\b(error|warning|info|notice|critical)\b.*(ended|can't|refused|failed|memory|500)|Status\.500", re.I)
 MINIMAL = ("hello",)
@@ -239,6 +240,19 @@ def answers(chosen, most, handlers=("store",)):
 
 # ---------------------------------------------------------------- start, reload, end
 
+def answers_or_serves(run, before):
+    """Waits for a start: true when it answers, false when it serves but can't for so long as calls go wrong. AssertionError: it has ended."""
+    served = []
+
+    def done():
+        if run.daemon.answers():
+            return "answers"
+        if "serving " in run.daemon.log()[before:]:
+            served.append(time.monotonic())
+        return served and served[-1] - served[0] > SERVES and "serves"
+    return daemon.until(done, "an answer", 20, 0.05) == "answers"
+
+
 def start_once(run, fault, number):
     """It starts in spite of what goes wrong, or says why not."""
     run.daemon.kill()
@@ -246,23 +260,18 @@ def start_once(run, fault, number):
     run.spoil(fault, number)
     run.daemon.spawn()
     try:
-        run.daemon.wait_ready(20)
-        run.mend(fault, number)
-        run.count("starts in spite of it")
-        run.usable()
-        run.daemon.stop()
-        return
+        answered = answers_or_serves(run, before)
     except AssertionError as error:
         run.mend(fault, number)
         status, said = run.daemon.process.poll(), run.daemon.log()[before:]
-        if status is None and "serving " in said:
-            run.count("starts that answer when all is well again")
-            run.usable()
-            run.daemon.stop()
-            return
         if status != 1 or "there is no user" in said or not re.search("can't|failed|memory|refuses|no descriptors|not ready", said):
             raise Different(f"call {number} of a start, {fault_name(fault)}: status {status}, {error}; it said {said}") from None
         run.count("starts refused")
+        return
+    run.mend(fault, number)
+    run.count("starts in spite of it" if answered else "starts that answer when all is well again")
+    run.usable()
+    run.daemon.stop()
 
 
 def reload_once(run, fault, number):

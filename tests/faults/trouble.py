@@ -68,8 +68,9 @@ class Walker(world.Client):
 
 
 def walk(error, operation, most=1, limit=400, stride=1, kinds=None, sizes=None):
-    """The Nth call fails (and `most` with it), for each N until the change needs no more calls."""
-    with rounds.Round(1, {"workers": {"processes": 1}}, journal=0) as run:
+    """The Nth call fails (and `most` with it), for each N until the change needs no more calls. What is refused in the middle is read to
+    its end: past `limits.unread` the connection may close before its client has read the answer."""
+    with rounds.Round(1, {"workers": {"processes": 1}, "limits": {"unread": "64M"}}, journal=0) as run:
         run.daemon.start()
         walker = Walker(run)
         walker.sizes = sizes or walker.sizes
