@@ -13,7 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { ANSWER_MOST = 64 * 1024 * 1024 };
+enum { ANSWER_FIRST = 64 * 1024, ANSWER_MOST = 64 * 1024 * 1024 };
 
 static bool
 complain(char *reason, size_t size, const char *path, const char *what)
@@ -86,8 +86,10 @@ read_all(int fd, struct answer *answer)
         ssize_t n;
 
         if (room - answer->length < 4096) {
-            char *grown = room >= ANSWER_MOST ? NULL : realloc(answer->text, room += 65536);
+            char *grown;
 
+            room = room == 0 ? ANSWER_FIRST : room * 2;
+            grown = room > ANSWER_MOST ? NULL : realloc(answer->text, room);
             if (grown == NULL)
                 return false;
             answer->text = grown;
