@@ -23,15 +23,19 @@ static struct layer *layer;
 static char below[PATH_MAX];
 static bool traces;
 
-/* Code whose calls for memory go well: it ends the process that has none. */
+/* Code whose calls for memory go well: it ends the process that has none. libconfig; glibc's look into nsswitch.conf, which is the first
+ * thing that getpwnam() does (an assertion, or a pointer that is none); and what AddressSanitizer asks of glibc where a thread begins. */
+static const char *const functions[] = {"__nss_passwd_lookup2", "pthread_getattr_np"};
+
+enum { LIBRARY = 1, EXCUSED = LIBRARY + sizeof functions / sizeof functions[0] };
+
 static struct range {
     uintptr_t from;
     uintptr_t to;
-} libconfig, users_loaded;
+} excused[EXCUSED];
 
-/* dladdr() for each frame of each call would take seconds where thousands of calls are refused. */
 static int
-find_libconfig(struct dl_phdr_info *info, size_t size, void *function)
+find_library(struct dl_phdr_info *info, size_t size, void *function)
 {
     uintptr_t end = 0;
 
@@ -42,31 +46,32 @@ find_libconfig(struct dl_phdr_info *info, size_t size, void *function)
             end = info->dlpi_phdr[i].p_vaddr + info->dlpi_phdr[i].p_memsz;
     if ((uintptr_t)function < info->dlpi_addr || (uintptr_t)function >= info->dlpi_addr + end)
         return 0;
-    libconfig = (struct range){info->dlpi_addr, info->dlpi_addr + end};
+    excused[0] = (struct range){info->dlpi_addr, info->dlpi_addr + end};
     return 1;
 }
 
-/* glibc's look into nsswitch.conf, which is the first thing that getpwnam() does: an assertion, or a pointer that is none. */
 static void
-find_users_loaded(void)
+find_function(const char *name, struct range *range)
 {
-    void *function = dlsym(RTLD_DEFAULT, "__nss_passwd_lookup2");
-    const ElfW(Sym) * symbol;
+    void *function = dlsym(RTLD_DEFAULT, name);
+    const ElfW(Sym) *symbol = NULL;
     Dl_info info;
 
     if (function != NULL && dladdr1(function, &info, (void **)&symbol, RTLD_DL_SYMENT) != 0 &&
         symbol != NULL)
-        users_loaded = (struct range){(uintptr_t)function, (uintptr_t)function + symbol->st_size};
+        *range = (struct range){(uintptr_t)function, (uintptr_t)function + symbol->st_size};
 }
 
+/* Once: dladdr() for each frame of each call would take seconds where thousands of calls are refused. */
 static void
 find_excused(void)
 {
     void *function = dlsym(RTLD_DEFAULT, "config_init");
 
     if (function != NULL)
-        dl_iterate_phdr(find_libconfig, function);
-    find_users_loaded();
+        dl_iterate_phdr(find_library, function);
+    for (int i = LIBRARY; i < EXCUSED; i++)
+        find_function(functions[i - LIBRARY], &excused[i]);
 }
 
 /* Before main(), in the one process that was started; all others are its children. */
@@ -117,17 +122,12 @@ layer_on(void)
 /* ------------------------------------------------------------------ trouble */
 
 static bool
-is_in(const struct range *range, const void *frame)
-{
-    return (uintptr_t)frame >= range->from && (uintptr_t)frame < range->to;
-}
-
-static bool
 is_excused(void *const *frames, int count)
 {
     for (int i = 0; i < count; i++)
-        if (is_in(&libconfig, frames[i]) || is_in(&users_loaded, frames[i]))
-            return true;
+        for (int j = 0; j < EXCUSED; j++)
+            if ((uintptr_t)frames[i] >= excused[j].from && (uintptr_t)frames[i] < excused[j].to)
+                return true;
     return false;
 }
 

@@ -78,7 +78,7 @@ struct layer {
     _Atomic uint32_t locked_once;
     _Atomic uint32_t manner;
     _Atomic uint32_t stall_ms;
-    _Atomic uint32_t excused; /* calls that went well as libconfig or glibc can't do without */
+    _Atomic uint32_t excused; /* calls that went well, as who makes them can't do without */
     _Atomic uint32_t callers; /* noted for each call, where the journal would be: a uint64_t */
     pthread_mutex_t lock;
 };

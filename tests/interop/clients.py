@@ -167,6 +167,36 @@ def doipy_with_credentials(world):
 
 
 @case
+def doipy_metadata(world):
+    """Of an object without a file: added, changed, taken away, all replaced"""
+    identifier = doipy.create(SERVICE, HOST, world.port, "Document", do_name="n", metadata={"year": 2025}, **WHO)[0]["output"]["id"]
+
+    def is_now(answer, **due):
+        equal(answer[0]["status"], OK)
+        equal(doipy.retrieve(identifier, HOST, world.port)[0]["output"]["attributes"]["content"], due)
+    is_now(doipy.add_metadata(identifier, HOST, world.port, metadata={"colour": "blue"}, **WHO), id="", name="n", year=2025, colour="blue")
+    is_now(doipy.update_metadata(identifier, HOST, world.port, metadata={"year": 2026}, **WHO), id="", name="n", year=2026, colour="blue")
+    is_now(doipy.delete_metadata(identifier, HOST, world.port, metadata=["colour", "id"], **WHO), name="n", year=2026)
+    is_now(doipy.update_all_metadata(identifier, HOST, world.port, metadata={"only": "this"}, **WHO), only="this")
+
+
+@case
+def doipy_bit_sequence(world):
+    """Taken away (Cordra's elementsToDelete), and another one added"""
+    identifier = doipy.create(SERVICE, HOST, world.port, "Document", bitsq=world.file("old.txt", 10), **WHO)[0]["output"]["id"]
+    equal(doipy.delete_bitsq(identifier, HOST, world.port, **WHO)[0]["status"], OK)
+    equal(doipy.retrieve(identifier, HOST, world.port)[0]["output"].get("elements", []), [])
+    path = world.file("new.txt", 20)
+    equal(doipy.add_bitsq(identifier, HOST, world.port, path, **WHO)[0]["status"], OK)
+    element = doipy.retrieve(identifier, HOST, world.port)[0]["output"]["elements"][0]
+    equal((element["length"], element["attributes"]["filename"]), (20, "new.txt"))
+    due = file_digest(path)
+    path.unlink()
+    equal(doipy.retrieve(identifier, HOST, world.port, file=element["id"])[0]["status"], OK)
+    equal(file_digest("new.txt"), due)
+
+
+@case
 def doipy_with_wrong_credentials(world):
     for who in ({"username": "alice", "password": "Secret"}, {"token": "x"}, {"username": "bob", "password": "secret"}):
         answer = doipy.create(SERVICE, HOST, world.port, "Document", do_name="n", **who)
