@@ -124,7 +124,10 @@ greet(doip_request *request, doip_response *response)
         return DOIP_FAILED;
     greetings = json_array();
     for (int64_t i = 0; i < times; i++)
-        json_array_append_new(greetings, json_sprintf("%s, %s!", state->greeting, whom));
+        if (json_array_append_new(greetings, json_sprintf("%s, %s!", state->greeting, whom)) < 0) {
+            json_decref(greetings);
+            return DOIP_FAILED; /* memory is short: where the handler says nothing, the client reads 500 */
+        }
     return doip_respond_json(response, greetings); /* which takes the array over */
 }
 

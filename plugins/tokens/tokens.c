@@ -60,8 +60,9 @@ add_line(struct tokens *tokens, char *line)
     if (good && word != NULL)
         token.client = strdup(word);
     while ((word = strtok_r(NULL, " \t\r\n", &rest)) != NULL)
-        json_array_append_new(token.groups, json_string(word));
-    if (token.client == NULL) {
+        good = json_array_append_new(token.groups, json_string(word)) == 0 && good;
+    if (!good || token.client == NULL) {
+        free(token.client);
         json_decref(token.groups);
         return false;
     }

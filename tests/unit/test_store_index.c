@@ -317,7 +317,8 @@ START_TEST(collects_words)
     remove_index();
     repository = scratch_open();
     ck_assert_int_eq(found("was"), 200);
-    ck_assert_int_eq(scratch_sql_of("index.db", "SELECT max(segid) FROM word_idx"), 1);
+    /* One, or a few where the machine is so busy that a batch takes longer than it may. */
+    ck_assert_int_le(scratch_sql_of("index.db", "SELECT max(segid) FROM word_idx"), 3);
 }
 END_TEST
 
