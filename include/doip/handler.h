@@ -13,6 +13,7 @@
  *      2026-11-22  DOIP_OPTION_JSON, doip_option_json(), doip_option_where(), DOIP_FOR_OBJECTS
  *      2026-11-22  doip_descriptor.authenticate, at its end: handlers made before, with a smaller `size`, load as they are
  *      2026-11-22  DOIP_LATER, doip_later(), doip_complete()
+ *      2026-11-22  doip_attribute_json()
  */
 #ifndef DOIP_HANDLER_H
 #define DOIP_HANDLER_H
@@ -182,6 +183,8 @@ DOIP_API json_t *doip_request_attributes(const doip_request *request);
 DOIP_API doip_result doip_attribute_string(doip_request *request, const char *name, const char **value);
 DOIP_API doip_result doip_attribute_int(doip_request *request, const char *name, int64_t *value);
 DOIP_API doip_result doip_attribute_bool(doip_request *request, const char *name, bool *value);
+/* One of any type, borrowed; NULL where it is absent or null. */
+DOIP_API json_t *doip_attribute_json(const doip_request *request, const char *name);
 
 /* ------------------------------------------------------------------ the input: a sequence of segments */
 

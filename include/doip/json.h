@@ -39,7 +39,11 @@ typedef int (*doip_json_sink)(const char *text, size_t length, void *closure);
 /* Writes `value` compactly, on one line, keys in their order, reals in the shortest form that reads back equal. */
 DOIP_API int doip_json_write(const json_t *value, doip_json_sink sink, void *closure);
 
-/* The same into a new string that the caller frees with free(); NULL when memory is short. */
+/* The same of a string with this text, of which no value need be made. */
+DOIP_API int doip_json_write_string(const char *text, size_t length, doip_json_sink sink,
+                                    void *closure);
+
+/* As doip_json_write(), into a new string that the caller frees with free(); NULL when memory is short. */
 DOIP_API char *doip_json_text(const json_t *value, size_t *length);
 
 DOIP_END_DECLS

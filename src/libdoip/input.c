@@ -13,10 +13,10 @@
 
 /* ------------------------------------------------------------------ attributes */
 
-static const json_t *
-attribute(const doip_request *request, const char *name)
+json_t *
+doip_attribute_json(const doip_request *request, const char *name)
 {
-    const json_t *value = json_object_get(request->attributes, name);
+    json_t *value = json_object_get(request->attributes, name);
 
     return json_is_null(value) ? NULL : value;
 }
@@ -31,7 +31,7 @@ attribute_fail(doip_request *request, const char *name, const char *due)
 doip_result
 doip_attribute_string(doip_request *request, const char *name, const char **value)
 {
-    const json_t *given = attribute(request, name);
+    const json_t *given = doip_attribute_json(request, name);
 
     if (given == NULL)
         return DOIP_OK;
@@ -73,7 +73,7 @@ integral(double real, int64_t *value)
 doip_result
 doip_attribute_int(doip_request *request, const char *name, int64_t *value)
 {
-    const json_t *given = attribute(request, name);
+    const json_t *given = doip_attribute_json(request, name);
 
     if (given == NULL)
         return DOIP_OK;
@@ -91,7 +91,7 @@ doip_attribute_int(doip_request *request, const char *name, int64_t *value)
 doip_result
 doip_attribute_bool(doip_request *request, const char *name, bool *value)
 {
-    const json_t *given = attribute(request, name);
+    const json_t *given = doip_attribute_json(request, name);
     const char *text = json_string_value(given);
 
     if (given == NULL)

@@ -34,14 +34,12 @@ after_escape(const char *at, const char *end)
     return at + 6;
 }
 
+/* The same for a string from a byte on that is not plain. */
 static const char *
-after_string(const char *at, const char *end)
+after_odd(const char *at, const char *end)
 {
     bool valid = true;
 
-    if (at == end || *at != '"')
-        return NULL;
-    at++;
     while (at != NULL && valid) {
         at += text_run(at, (size_t)(end - at), &valid);
         if (at < end && *at == '"')
@@ -49,6 +47,16 @@ after_string(const char *at, const char *end)
         at = after_escape(at, end);
     }
     return NULL;
+}
+
+static const char *
+after_string(const char *at, const char *end)
+{
+    if (at == end || *at != '"')
+        return NULL;
+    at++;
+    at += text_plain(at, (size_t)(end - at));
+    return at < end && *at == '"' ? at + 1 : after_odd(at, end);
 }
 
 /* Past at least one digit, and at most so many. */

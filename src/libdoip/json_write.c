@@ -14,7 +14,6 @@
 #include <string.h>
 
 #include "json_real.h"
-#include "json_write.h"
 #include "text.h"
 
 /* Handlers may nest deeper than the parser allows, or in a circle: then the dump fails here instead
@@ -210,7 +209,7 @@ doip_json_write(const json_t *value, doip_json_sink sink, void *closure)
 }
 
 int
-json_write_string(const char *text, size_t length, doip_json_sink sink, void *closure)
+doip_json_write_string(const char *text, size_t length, doip_json_sink sink, void *closure)
 {
     struct dump dump;
     int error;

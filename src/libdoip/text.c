@@ -5,7 +5,6 @@
  */
 #include "text.h"
 
-#include <endian.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -57,41 +56,6 @@ text_character(const char *text, size_t left)
     size_t size = character_prefix(text, left, &whole);
 
     return whole ? size : 0;
-}
-
-/* Sixteen bytes are looked at together: this is where most of a small answer's text goes through. */
-enum { STEP = 16, HALF = sizeof(uint64_t) };
-typedef signed char bytes __attribute__((vector_size(STEP)));
-
-/* How many of the sixteen bytes at `text` are plain before the first that is not. */
-static size_t
-plain_of_step(const char *text)
-{
-    uint64_t odd[STEP / HALF];
-    bytes each;
-
-    memcpy(&each, text, sizeof each);
-    /* Bytes from 0x80 on are negative. */
-    each = (each < 0x20) | (each == '"') | (each == '\\');
-    memcpy(odd, &each, sizeof odd);
-    if (odd[0] != 0)
-        return (size_t)__builtin_ctzll(le64toh(odd[0])) / 8;
-    return odd[1] != 0 ? HALF + (size_t)__builtin_ctzll(le64toh(odd[1])) / 8 : STEP;
-}
-
-size_t
-text_plain(const char *text, size_t length)
-{
-    char last[STEP] = {0};
-    size_t run = 0, step = STEP;
-
-    for (; step == STEP && length - run >= STEP; run += step)
-        step = plain_of_step(text + run);
-    if (step < STEP)
-        return run;
-    /* The zeros behind the rest are not plain. */
-    memcpy(last, text + run, length - run);
-    return run + plain_of_step(last);
 }
 
 size_t

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "json_write.h"
 #include "writer_impl.h"
 
 doip_writer *
@@ -91,7 +90,7 @@ write_value(doip_writer *writer, const json_t *value, const char *string)
     if (writer->open != OPEN_JSON)
         return DOIP_E_CONTENT;
     writer->has_text = true;
-    n = string != NULL ? json_write_string(string, strlen(string), json_sink, writer)
+    n = string != NULL ? doip_json_write_string(string, strlen(string), json_sink, writer)
                        : doip_json_write(value, json_sink, writer);
     return n == 0 ? 0 : writer_fail(writer, DOIP_E_SYSTEM, "a JSON value could not be written");
 }

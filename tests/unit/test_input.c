@@ -25,6 +25,10 @@ HANDLER(echo_attribute)
         return doip_attribute_string(request, "x", &string) == DOIP_OK
                    ? doip_respond_json(response, json_string(string))
                    : DOIP_FAILED;
+    if (strcmp(operation, "json") == 0)
+        return doip_attribute_json(request, "x") == NULL
+                   ? doip_respond_json(response, json_string("none"))
+                   : doip_respond_json(response, json_incref(doip_attribute_json(request, "x")));
     if (strcmp(operation, "int") == 0)
         return doip_attribute_int(request, "x", &integer) == DOIP_OK
                    ? doip_respond_json(response, json_integer(integer))
@@ -72,6 +76,10 @@ static const struct {
     {"bool", "null", "true"},
     {"bool", "\"yes\"", NULL},
     {"bool", "1", NULL},
+    {"json", "{\"start\":[1]}", "{\"start\":[1]}"},
+    {"json", "\"a\"", "\"a\""},
+    {"json", "false", "false"},
+    {"json", "null", "\"none\""},
 };
 
 START_TEST(types_attributes)
@@ -97,6 +105,9 @@ START_TEST(names_the_attribute)
     exchange_check("{\"operationId\":\"bool\",\"targetId\":\"t\"}\n#\n#\n", 0, echo_attribute,
                    DOIP_OUTCOME_COMPLETE,
                    "{\"status\":\"0.DOIP/Status.001\",\"output\":true}\n#\n#\n");
+    exchange_check("{\"operationId\":\"json\",\"targetId\":\"t\"}\n#\n#\n", 0, echo_attribute,
+                   DOIP_OUTCOME_COMPLETE,
+                   "{\"status\":\"0.DOIP/Status.001\",\"output\":\"none\"}\n#\n#\n");
 }
 END_TEST
 

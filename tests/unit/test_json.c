@@ -296,6 +296,33 @@ START_TEST(writes_nul_as_an_escape)
 }
 END_TEST
 
+static int
+collect(const char *text, size_t length, void *closure)
+{
+    strncat(closure, text, length);
+    return 0;
+}
+
+/* Without a value, as with one. */
+START_TEST(writes_strings)
+{
+    static const char *const strings[] = {"", "plain", "a\"b\\c\n\x01", "\xc3\xbc\xf0\x9f\x98\x80",
+                                          "0123456789abcdef0123456789abcdef\""};
+    char written[200];
+
+    for (size_t i = 0; i < sizeof strings / sizeof *strings; i++) {
+        json_t *value = json_string(strings[i]);
+
+        *written = '\0';
+        ck_assert_int_eq(doip_json_write_string(strings[i], strlen(strings[i]), collect, written),
+                         0);
+        assert_text(value, written);
+        json_decref(value);
+    }
+    ck_assert_int_eq(doip_json_write_string("a\xff", 2, collect, written), DOIP_E_CONTENT);
+}
+END_TEST
+
 /* ------------------------------------------------------------------ reals */
 
 static double
@@ -613,6 +640,7 @@ suite(void)
     tcase_add_test(write, splits_anywhere);
     tcase_add_test(write, refuses_to_write);
     tcase_add_test(write, writes_nul_as_an_escape);
+    tcase_add_test(write, writes_strings);
     tcase_add_test(write, keeps_every_real);
     tcase_add_test(write, ignores_the_locale);
     tcase_set_timeout(write, 60);
