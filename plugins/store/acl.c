@@ -125,6 +125,15 @@ list_has(const struct list *list, const struct acl_object *object, const struct 
 }
 
 static bool
+is_listed(const struct acl_rules *rules, const struct acl_object *object,
+          const struct acl_client *client, enum acl_right right)
+{
+    const struct list list = list_of(rules, object, right);
+
+    return list_has(&list, object, client);
+}
+
+static bool
 is_administrator(const struct acl_rules *rules, const struct acl_client *client)
 {
     json_t *id;
@@ -142,14 +151,10 @@ bool
 acl_may(const struct acl_rules *rules, const struct acl_object *object,
         const struct acl_client *client, enum acl_right right)
 {
-    struct list readers = list_of(rules, object, ACL_READ);
-    struct list writers = list_of(rules, object, ACL_WRITE);
-
     if (object->creator != NULL && client->id != NULL && strcmp(object->creator, client->id) == 0)
         return true;
-    return list_has(&writers, object, client) ||
-           (right == ACL_READ && list_has(&readers, object, client)) ||
-           is_administrator(rules, client);
+    return (right == ACL_READ && is_listed(rules, object, client, ACL_READ)) ||
+           is_listed(rules, object, client, ACL_WRITE) || is_administrator(rules, client);
 }
 
 static json_t *

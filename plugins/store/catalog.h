@@ -14,7 +14,7 @@
 #define CATALOG_METADATA "metadata"
 #define CATALOG_DIGEST "sha256"
 
-/* The columns of SQL_OBJECT_COLUMNS. */
+/* The columns of SQL_OBJECT_COLUMNS; the last is in SQL_OBJECT_WHOLE only. */
 enum {
     CATALOG_NUMBER,
     CATALOG_ID,
@@ -24,7 +24,8 @@ enum {
     CATALOG_CREATED_ON,
     CATALOG_CREATED_BY,
     CATALOG_MODIFIED_ON,
-    CATALOG_MODIFIED_BY
+    CATALOG_MODIFIED_BY,
+    CATALOG_HAS_ELEMENTS
 };
 
 /* The columns of SQL_ELEMENT_COLUMNS. */
@@ -34,7 +35,8 @@ enum {
     CATALOG_ELEMENT_ATTRIBUTES,
     CATALOG_ELEMENT_LENGTH,
     CATALOG_ELEMENT_SHA256,
-    CATALOG_ELEMENT_BLOB
+    CATALOG_ELEMENT_BLOB,
+    CATALOG_ELEMENT_ORDINAL
 };
 
 /* A column of JSON text; NULL where it is NULL, or does not parse (latched). */

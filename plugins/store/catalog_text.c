@@ -43,20 +43,21 @@ text_put(const char *data, size_t length, void *closure)
 
 #define text_literal(text, literal) text_put(literal, sizeof(literal) - 1, text)
 
-/* The value is taken over. */
-static void
-text_value(struct text *text, json_t *value)
-{
-    if (doip_json_write(value, text_put, text) != 0)
-        text->failed = true;
-    json_decref(value);
-}
-
+/* Times, lengths and versions. */
 static void
 text_number(struct text *text, const char *name, sqlite3_stmt *row, int column)
 {
+    sqlite3_int64 value = sqlite3_column_int64(row, column);
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    char digits[24], *end = digits + sizeof(digits), *at = end;
+
+    do
+        *--at = (char)('0' + rest % 10);
+    while ((rest /= 10) > 0);
+    if (value < 0)
+        *--at = '-';
     text_put(name, strlen(name), text);
-    text_value(text, json_integer(sqlite3_column_int64(row, column)));
+    text_put(at, (size_t)(end - at), text);
 }
 
 /* Nothing where the column is NULL. */
@@ -68,7 +69,9 @@ text_string(struct text *text, const char *name, sqlite3_stmt *row, int column)
     if (string == NULL)
         return;
     text_put(name, strlen(name), text);
-    text_value(text, json_stringn(string, (size_t)sqlite3_column_bytes(row, column)));
+    if (doip_json_write_string(string, (size_t)sqlite3_column_bytes(row, column), text_put, text) !=
+        0)
+        text->failed = true;
 }
 
 /* ------------------------------------------------------------------ attributes */
@@ -167,22 +170,38 @@ text_element(struct text *text, struct connection *connection, sqlite3_stmt *row
     text_literal(text, "}");
 }
 
+/* False: they came in another order than theirs. */
+static bool
+text_listed(struct text *text, struct connection *connection, int64_t number, enum sql which)
+{
+    sqlite3_stmt *row = connection_query(connection, which, "i", number);
+    int64_t last = INT64_MIN;
+
+    while (connection_step(connection, row) == 1) {
+        if (sqlite3_column_int64(row, CATALOG_ELEMENT_ORDINAL) < last)
+            return false;
+        if (last == INT64_MIN)
+            text_literal(text, ",\"elements\":[");
+        else
+            text_literal(text, ",");
+        last = sqlite3_column_int64(row, CATALOG_ELEMENT_ORDINAL);
+        text_element(text, connection, row);
+    }
+    if (last != INT64_MIN)
+        text_literal(text, "]");
+    return true;
+}
+
+/* What sorts costs SQLite more than all else here, and few objects have anything to be sorted. */
 static void
 text_elements(struct text *text, struct connection *connection, int64_t number)
 {
-    sqlite3_stmt *row = connection_query(connection, SQL_ELEMENTS, "i", number);
-    bool some = false;
+    size_t start = text->length;
 
-    while (connection_step(connection, row) == 1) {
-        if (some)
-            text_literal(text, ",");
-        else
-            text_literal(text, ",\"elements\":[");
-        text_element(text, connection, row);
-        some = true;
+    if (!text_listed(text, connection, number, SQL_ELEMENTS_UNSORTED)) {
+        text->length = start;
+        text_listed(text, connection, number, SQL_ELEMENTS);
     }
-    if (some)
-        text_literal(text, "]");
 }
 
 /* What was written, the caller's; NULL: failed. */
@@ -211,7 +230,7 @@ catalog_text(struct connection *connection, sqlite3_stmt *row, bool elements)
         text_literal(&text, ",");
     text_metadata(&text, row);
     text_literal(&text, "}");
-    if (elements)
+    if (elements && sqlite3_column_int(row, CATALOG_HAS_ELEMENTS) != 0)
         text_elements(&text, connection, sqlite3_column_int64(row, CATALOG_NUMBER));
     text_literal(&text, "}");
     return text_end(&text, connection);

@@ -4,6 +4,7 @@
  */
 #include "connection.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,6 +126,7 @@ connection_query_list(struct connection *connection, enum sql which, const char 
         *statement = connection_prepare(connection, statement_texts[which]);
     if (*statement == NULL)
         return NULL;
+    connection->begun[which / 64] |= (uint64_t)1 << which % 64;
     sqlite3_reset(*statement);
     sqlite3_clear_bindings(*statement);
     return connection_bind(connection, *statement, types, arguments) ? *statement : NULL;
@@ -198,6 +200,14 @@ connection_rowid(struct connection *connection)
 
 /* ------------------------------------------------------------------ connections */
 
+/* SQLite counts memory under one lock of the process, which a look at an object took twenty times. Where something else
+ * has begun to use SQLite already, it goes on counting. */
+static void
+connection_uncounted(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 void
 connection_free(struct connection **connection)
 {
@@ -223,9 +233,11 @@ connection_execute(struct connection *connection, const char *text)
 struct connection *
 connection_new(const char *name, const char *path, const char *setup, struct failure *failure)
 {
+    static pthread_once_t uncounted = PTHREAD_ONCE_INIT;
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     struct connection *connection = calloc(1, sizeof(*connection));
 
+    pthread_once(&uncounted, connection_uncounted);
     if (connection == NULL) {
         failure_set(failure, "memory is short");
         return NULL;
@@ -241,11 +253,20 @@ connection_new(const char *name, const char *path, const char *setup, struct fai
     return connection;
 }
 
+void
+connection_reset(struct connection *connection)
+{
+    for (size_t i = 0; i < sizeof(connection->begun) / sizeof(*connection->begun); i++) {
+        for (uint64_t left = connection->begun[i]; left != 0; left &= left - 1)
+            sqlite3_reset(connection->statements[64 * i + (size_t)__builtin_ctzll(left)]);
+        connection->begun[i] = 0;
+    }
+}
+
 /* Ends the transaction at hand; statements left in the middle of their rows would hold it open. */
 bool
 connection_end(struct connection *connection, enum sql how)
 {
-    for (int i = 0; i < SQL_COUNT; i++)
-        sqlite3_reset(connection->statements[i]);
+    connection_reset(connection);
     return connection_run(connection, how, "");
 }

@@ -32,6 +32,8 @@ struct connection {
     char reason[400];
     struct tokenizer *tokenizer; /* made when it is first needed */
     sqlite3_stmt *statements[SQL_COUNT];
+    uint64_t
+        begun[(SQL_COUNT + 63) / 64]; /* a bit for each that may be in the middle of its rows */
 };
 
 /* Opens a connection to the database at `path`, which is there; NULL: failed. `setup` is run on it
@@ -59,6 +61,8 @@ bool connection_run(struct connection *connection, enum sql which, const char *t
 bool connection_execute(struct connection *connection, const char *text);
 /* Ends the transaction at hand with SQL_COMMIT or SQL_ROLLBACK. */
 bool connection_end(struct connection *connection, enum sql how);
+/* Takes all statements back to their beginning: no row is held any more. */
+void connection_reset(struct connection *connection);
 /* Latches a failure that is not SQLite's. */
 void connection_fail(struct connection *connection, const char *reason);
 /* Copies the latched failure; REPOSITORY_OK where there is none. */

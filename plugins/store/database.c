@@ -16,6 +16,12 @@ database_reader(struct database *database, struct failure *failure)
     return pool_take(&database->readers, failure);
 }
 
+struct connection *
+database_looker(struct database *database, struct failure *failure)
+{
+    return pool_take_plain(&database->readers, failure);
+}
+
 void
 database_release(struct connection **connection)
 {

@@ -23,6 +23,8 @@ void database_close(struct database **database);
 
 /* A connection inside a transaction; NULL: failed. */
 struct connection *database_reader(struct database *database, struct failure *failure);
+/* The same for less, for who holds a row from the first look to the last, and so sees one moment. */
+struct connection *database_looker(struct database *database, struct failure *failure);
 /* Ends it. */
 void database_release(struct connection **connection);
 

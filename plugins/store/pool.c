@@ -86,7 +86,7 @@ pool_return(struct pool *pool, struct connection *connection)
 }
 
 struct connection *
-pool_take(struct pool *pool, struct failure *failure)
+pool_take_plain(struct pool *pool, struct failure *failure)
 {
     unsigned age;
     struct connection *connection = pool_wait(pool, &age);
@@ -98,12 +98,20 @@ pool_take(struct pool *pool, struct failure *failure)
             connection->age = age;
         }
     }
-    if (connection != NULL && !connection_run(connection, SQL_READ, "")) {
-        connection_status(connection, failure);
-        connection_free(&connection);
-    }
     if (connection == NULL)
         pool_return(pool, NULL);
+    return connection;
+}
+
+struct connection *
+pool_take(struct pool *pool, struct failure *failure)
+{
+    struct connection *connection = pool_take_plain(pool, failure);
+
+    if (connection != NULL && !connection_run(connection, SQL_READ, "")) {
+        connection_status(connection, failure);
+        pool_give(&connection);
+    }
     return connection;
 }
 
@@ -112,7 +120,10 @@ pool_give(struct connection **connection)
 {
     struct pool *pool = (*connection)->pool;
 
-    if (!connection_end(*connection, SQL_COMMIT))
+    connection_reset(*connection);
+    if (!sqlite3_get_autocommit((*connection)->handle))
+        connection_run(*connection, SQL_COMMIT, "");
+    if ((*connection)->failed)
         connection_free(connection);
     pool_return(pool, *connection);
     *connection = NULL;

@@ -33,6 +33,9 @@ void pool_init(struct pool *pool, char *path, pool_connect connect, void *closur
 void pool_fini(struct pool *pool);
 /* A connection inside a transaction, the caller's until it gives it back; NULL: failed. */
 struct connection *pool_take(struct pool *pool, struct failure *failure);
+/* The same outside of one, for who reads all that it reads while it holds a row: SQLite reads what is
+ * of one moment for as long as any row is held. */
+struct connection *pool_take_plain(struct pool *pool, struct failure *failure);
 /* Ends the transaction. */
 void pool_give(struct connection **connection);
 /* From now on, connections are new ones: the file is another. */

@@ -48,12 +48,12 @@ static doip_result
 range_part(doip_request *request, doip_response *response, uint64_t length, uint64_t *offset,
            uint64_t *size)
 {
-    const json_t *range = json_object_get(doip_request_attributes(request), "range");
+    const json_t *range = doip_attribute_json(request, "range");
     uint64_t start = 0, end = UINT64_MAX;
 
     *offset = 0;
     *size = length;
-    if (range == NULL || json_is_null(range))
+    if (range == NULL)
         return DOIP_OK;
     if (!json_is_object(range))
         return doip_fail_invalid(response,
@@ -206,7 +206,6 @@ retrieve_whole(doip_request *request, doip_response *response)
 DOIP_EXPORT doip_result
 retrieve(doip_request *request, doip_response *response)
 {
-    const json_t *range = json_object_get(doip_request_attributes(request), "range");
     const char *element = NULL;
     bool data = false;
 
@@ -218,7 +217,7 @@ retrieve(doip_request *request, doip_response *response)
             response, "The attributes 'element' and 'includeElementData' exclude each other.");
     if (element != NULL)
         return retrieve_element(request, response, element);
-    if (range != NULL && !json_is_null(range))
+    if (doip_attribute_json(request, "range") != NULL)
         return doip_fail_invalid(response,
                                  "The attribute 'range' needs the attribute 'element' beside it.");
     return data ? retrieve_whole(request, response) : retrieve_object(request, response);

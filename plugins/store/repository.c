@@ -161,7 +161,7 @@ repository_row(struct repository *repository, const struct acl_client *client, e
 {
     int status;
 
-    *connection = database_reader(repository->database, failure);
+    *connection = database_looker(repository->database, failure);
     if (*connection == NULL)
         return REPOSITORY_FAILED;
     *row = catalog_row(*connection, id);

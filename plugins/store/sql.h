@@ -290,9 +290,12 @@ enum { SQL_SCHEMA_VERSION = SQL_SCHEMA_STEPS(SQL_SCHEMA_ONE) };
 
 #define SQL_OBJECT_COLUMNS                                                  \
     "SELECT number, id, type, attributes, version, created_on, created_by," \
-    " modified_on, modified_by FROM object"
-#define SQL_ELEMENT_COLUMNS                                           \
-    "SELECT e.id, e.type, e.attributes, b.length, b.sha256, b.number" \
+    " modified_on, modified_by"
+/* Whether there is any is cheaper to be told with the row than to be asked for. */
+#define SQL_OBJECT_WHOLE \
+    SQL_OBJECT_COLUMNS ", EXISTS (SELECT 1 FROM element WHERE object = number) FROM object"
+#define SQL_ELEMENT_COLUMNS                                                      \
+    "SELECT e.id, e.type, e.attributes, b.length, b.sha256, b.number, e.ordinal" \
     " FROM element e LEFT JOIN blob b ON b.number = e.blob WHERE e.object = ?"
 
 /* The highest number that an object, a blob has or had; the length of all blobs that there were. */
@@ -314,10 +317,11 @@ enum { SQL_SCHEMA_VERSION = SQL_SCHEMA_STEPS(SQL_SCHEMA_ONE) };
     X(USER_VERSION, "PRAGMA user_version")                                                     \
     X(APPLICATION_ID, "PRAGMA application_id")                                                 \
     X(FIND, "SELECT number, version FROM object WHERE id = ?")                                 \
-    X(OBJECT, SQL_OBJECT_COLUMNS " WHERE number = ?")                                          \
-    X(OBJECT_NAMED, SQL_OBJECT_COLUMNS " WHERE id = ?")                                        \
-    X(OBJECTS_AFTER, SQL_OBJECT_COLUMNS " WHERE number > ? ORDER BY number")                   \
+    X(OBJECT, SQL_OBJECT_WHOLE " WHERE number = ?")                                            \
+    X(OBJECT_NAMED, SQL_OBJECT_WHOLE " WHERE id = ?")                                          \
+    X(OBJECTS_AFTER, SQL_OBJECT_COLUMNS " FROM object WHERE number > ? ORDER BY number")       \
     X(ELEMENTS, SQL_ELEMENT_COLUMNS " ORDER BY e.ordinal")                                     \
+    X(ELEMENTS_UNSORTED, SQL_ELEMENT_COLUMNS)                                                  \
     X(ELEMENT, SQL_ELEMENT_COLUMNS " AND e.id = ?")                                            \
     X(OBJECT_ADD, "INSERT INTO object (number, id, type, attributes, created_on, modified_on," \
                   " created_by, modified_by)"                                                  \

@@ -149,11 +149,11 @@ static doip_result
 update_drop(doip_request *request, doip_response *response, const json_t *object,
             const json_t **drop)
 {
-    const json_t *list = json_object_get(doip_request_attributes(request), "elementsToDelete");
+    const json_t *list = doip_attribute_json(request, "elementsToDelete");
     json_t *id;
     size_t i;
 
-    if (list == NULL || json_is_null(list))
+    if (list == NULL)
         return DOIP_OK;
     if (!json_is_array(list))
         return doip_fail_invalid(
