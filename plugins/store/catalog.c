@@ -75,6 +75,14 @@ catalog_row(struct connection *connection, const char *id)
     return connection_step(connection, row) == 1 ? row : NULL;
 }
 
+sqlite3_stmt *
+catalog_row_numbered(struct connection *connection, int64_t number)
+{
+    sqlite3_stmt *row = connection_query(connection, SQL_OBJECT, "i", number);
+
+    return connection_step(connection, row) == 1 ? row : NULL;
+}
+
 struct acl_object
 catalog_acl(struct connection *connection, sqlite3_stmt *row, json_t **attributes)
 {
@@ -101,10 +109,10 @@ catalog_tree(struct connection *connection, char *text)
 static json_t *
 catalog_numbered(struct connection *connection, int64_t number, bool elements)
 {
-    sqlite3_stmt *row = connection_query(connection, SQL_OBJECT, "i", number);
+    sqlite3_stmt *row = catalog_row_numbered(connection, number);
     json_t *object;
 
-    if (connection_step(connection, row) != 1)
+    if (row == NULL)
         return NULL;
     object = catalog_tree(connection, catalog_text(connection, row, elements));
     sqlite3_reset(row);

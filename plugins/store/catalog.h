@@ -50,6 +50,7 @@ int64_t catalog_find(struct connection *connection, const char *id, int64_t *ver
 /* The object's row (the columns above), until it is reset or the transaction ends; NULL where there
  * is none (or failed). */
 sqlite3_stmt *catalog_row(struct connection *connection, const char *id);
+sqlite3_stmt *catalog_row_numbered(struct connection *connection, int64_t number);
 /* What decides about who may, borrowed from the row and from *attributes, which is the caller's. */
 struct acl_object catalog_acl(struct connection *connection, sqlite3_stmt *row,
                               json_t **attributes);
@@ -58,6 +59,8 @@ struct acl_object catalog_acl(struct connection *connection, sqlite3_stmt *row,
  * whole: who reads or sends it must. */
 char *catalog_text(struct connection *connection, sqlite3_stmt *row, bool elements);
 char *catalog_element_text(struct connection *connection, sqlite3_stmt *row);
+/* The id of the object in a row, likewise. */
+char *catalog_id_text(struct connection *connection, sqlite3_stmt *row);
 
 /* The same as a tree, a new reference; NULL where there is none (or failed). */
 json_t *catalog_object(struct connection *connection, int64_t number);

@@ -244,3 +244,12 @@ catalog_element_text(struct connection *connection, sqlite3_stmt *row)
     text_element(&text, connection, row);
     return text_end(&text, connection);
 }
+
+char *
+catalog_id_text(struct connection *connection, sqlite3_stmt *row)
+{
+    struct text text = {.data = NULL};
+
+    text_string(&text, "", row, CATALOG_ID);
+    return text_end(&text, connection);
+}

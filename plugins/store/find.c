@@ -2,6 +2,7 @@
  * Search: the request's attributes as a query and a page, and the results streamed, one object in
  * memory at a time.
  */
+#include <doip/json.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,25 +135,42 @@ results_begin(doip_response *response, const struct repository_results *results)
                                                         : DOIP_FAILED;
 }
 
+/* A result, as it is kept where it may leave so. */
+static doip_result
+result_respond(doip_request *request, doip_response *response, const char *text)
+{
+    struct failure failure;
+    char reason[128];
+    json_t *value;
+
+    if (doip_json_is_compact(text, strlen(text)))
+        return doip_write_text(response, text);
+    value = doip_json_parse(text, strlen(text), reason, sizeof(reason));
+    if (value != NULL)
+        return doip_write_value(response, value);
+    failure_set(&failure, "%s%s",
+                errno == ENOMEM ? "" : "an object is damaged in the catalog: ", reason);
+    return store_fail(request, response, REPOSITORY_FAILED, &failure);
+}
+
 static doip_result
 results_respond(doip_request *request, doip_response *response, struct repository_results *results,
                 bool full)
 {
     doip_result result = results_begin(response, results);
     struct failure failure;
-    json_t *value;
+    char *text;
     int more = 0;
 
     for (bool first = true; result == DOIP_OK; first = false) {
-        more = repository_results_next(results, full, &value, &failure);
+        more = repository_results_next(results, full, &text, &failure);
         if (more <= 0)
             break;
         if (!first)
             result = doip_write_text(response, ",");
         if (result == DOIP_OK)
-            result = doip_write_value(response, value);
-        else
-            json_decref(value);
+            result = result_respond(request, response, text);
+        free(text);
     }
     if (more < 0)
         return store_fail(request, response, more, &failure);

@@ -206,10 +206,10 @@ int repository_search(struct repository *repository, const struct acl_client *cl
 void repository_results_free(struct repository_results **results);
 /* How many objects match, over all pages. */
 uint64_t repository_results_size(const struct repository_results *results);
-/* The next: 1 with its default serialization, or (`full` false) its id as a JSON string, the
- * caller's; 0 after the last; REPOSITORY_FAILED. An object that was deleted since the search, or
+/* The next: 1 with its default serialization, or (`full` false) its id, as JSON text, the
+ * caller's, which may be damaged; 0 after the last; REPOSITORY_FAILED. An object that was deleted since the search, or
  * that the client may not read, is passed over. */
-int repository_results_next(struct repository_results *results, bool full, json_t **value,
+int repository_results_next(struct repository_results *results, bool full, char **text,
                             struct failure *failure);
 
 #endif

@@ -156,39 +156,38 @@ results_window(struct repository_results *results, struct failure *failure)
     return REPOSITORY_OK;
 }
 
-/* What the client gets of the object, which is taken over: nothing where it may not read it. */
-static json_t *
-results_show(const struct repository_results *results, json_t *object, bool full)
+/* What the client gets of the object in the row: nothing where it may not read it. */
+static char *
+results_show(const struct repository_results *results, struct connection *connection,
+             sqlite3_stmt *row, bool full)
 {
     struct failure denied;
-    json_t *shown = NULL;
 
-    if (repository_allow(results->repository, results->client, ACL_READ, object, &denied) ==
-        REPOSITORY_OK)
-        shown = json_incref(full ? object : json_object_get(object, "id"));
-    json_decref(object);
-    return shown;
+    if (repository_allow_row(results->repository, results->client, ACL_READ, connection, row,
+                             &denied) != REPOSITORY_OK)
+        return NULL;
+    return full ? catalog_text(connection, row, true) : catalog_id_text(connection, row);
 }
 
 static int
-results_read(struct repository_results *results, int64_t number, bool full, json_t **value,
+results_read(struct repository_results *results, int64_t number, bool full, char **text,
              struct failure *failure)
 {
-    struct connection *connection = database_reader(results->repository->database, failure);
-    json_t *object;
+    struct connection *connection = database_looker(results->repository->database, failure);
+    sqlite3_stmt *row;
     int status;
 
     if (connection == NULL)
         return REPOSITORY_FAILED;
-    object = full ? catalog_object(connection, number) : catalog_head(connection, number);
+    row = catalog_row_numbered(connection, number);
+    *text = row == NULL ? NULL : results_show(results, connection, row, full);
     status = connection_status(connection, failure);
     database_release(&connection);
-    *value = results_show(results, object, full);
     return status;
 }
 
 int
-repository_results_next(struct repository_results *results, bool full, json_t **value,
+repository_results_next(struct repository_results *results, bool full, char **text,
                         struct failure *failure)
 {
     while (results->next < results->listed) {
@@ -198,10 +197,10 @@ repository_results_next(struct repository_results *results, bool full, json_t **
             status = results_window(results, failure);
         if (status == REPOSITORY_OK)
             status = results_read(results, results->window[results->next++ - results->window_start],
-                                  full, value, failure);
+                                  full, text, failure);
         if (status != REPOSITORY_OK)
             return status;
-        if (*value != NULL)
+        if (*text != NULL)
             return 1;
     }
     return 0;

@@ -196,6 +196,38 @@ START_TEST(finds_full_objects)
 }
 END_TEST
 
+/* What is kept as text leaves as it is only where it is what a client may read. */
+static const struct {
+    const char *kept;
+    const char *type;
+    const char *answer;
+} kept[] = {
+    {"{\"n\":[1,true]}", "full",
+     SUCCESS "}\n#\n{\"size\":1,\"results\":[{\"id\":\"x/1\",\"type\":\"T\",\"attributes\":"
+             "{\"n\":[1,true]}}]}\n#\n#\n"},
+    {"{\"n\": [1e5] }", "full",
+     SUCCESS "}\n#\n{\"size\":1,\"results\":[{\"id\":\"x/1\",\"type\":\"T\",\"attributes\":"
+             "{\"n\":[100000.0]}}]}\n#\n#\n"},
+    {"{\"n\":x}", "full",
+     ERROR("500", "The repository can't do that now: an object is damaged in the catalog: line 1, "
+                  "column 42: invalid token near 'x'.")},
+    {"{\"n\":x}", "id", SUCCESS "}\n#\n{\"size\":1,\"results\":[\"x/1\"]}\n#\n#\n"},
+};
+
+START_TEST(gives_what_is_kept)
+{
+    char sql[200], request[300];
+
+    ask(create, CREATE("{\"id\":\"x/1\",\"type\":\"T\"}"));
+    ask(search, SEARCH("\"query\":\"*:*\""));
+    snprintf(sql, sizeof(sql), "DROP TRIGGER object_changed; UPDATE object SET attributes = '%s'",
+             kept[_i].kept);
+    scratch_execute(sql); /* the index is not told */
+    snprintf(request, sizeof(request), SEARCH("\"query\":\"*:*\",\"type\":\"%s\""), kept[_i].type);
+    ck_assert_str_eq(ask(search, request), kept[_i].answer);
+}
+END_TEST
+
 #define SIZE_OF(query) ask(search, SEARCH("\"query\":\"" query "\",\"pageSize\":0"))
 #define SIZE(n) SUCCESS "}\n#\n{\"size\":" n ",\"results\":[]}\n#\n#\n"
 
@@ -409,6 +441,7 @@ suite(void)
     tcase_set_timeout(tests, 120);
     tcase_add_loop_test(tests, finds, 0, COUNT_OF(founds));
     tcase_add_test(tests, finds_full_objects);
+    tcase_add_loop_test(tests, gives_what_is_kept, 0, COUNT_OF(kept));
     tcase_add_test(tests, finds_what_is_there_now);
     tcase_add_test(tests, answers_any_query);
     tcase_add_test(tests, sorts_many);
