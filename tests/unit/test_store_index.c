@@ -6,6 +6,7 @@
 #include "unit_store_repository.h"
 
 #include <sys/wait.h>
+#include <time.h>
 
 #define COUNT_OF(table) (int)(sizeof(table) / sizeof(*(table)))
 
@@ -306,22 +307,38 @@ START_TEST(is_filled_in_batches)
 }
 END_TEST
 
-/* What another process did is found at once, by both. It is forked before this one has anything
- * open: a child must not touch what its parent's SQLite knows. */
-/* Words are written when there are many, not after each object: nothing on the way makes a
- * savepoint. Of one batch, they are one piece of the full-text index. */
-START_TEST(collects_words)
+/* All that there is, taken in anew: milliseconds that it took. */
+static double
+take_in_all(void)
 {
-    make(1, 200);
+    struct timespec start, end;
+
     repository_close(&repository);
     remove_index();
+    clock_gettime(CLOCK_MONOTONIC, &start);
     repository = scratch_open();
     ck_assert_int_eq(found("was"), 200);
-    /* One, or a few where the machine is so busy that a batch takes longer than it may. */
-    ck_assert_int_le(scratch_sql_of("index.db", "SELECT max(segid) FROM word_idx"), 3);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    return (double)(end.tv_sec - start.tv_sec) * 1e3 + (double)(end.tv_nsec - start.tv_nsec) / 1e6;
+}
+
+/* Words are written when there are many, not after each object: nothing on the way makes a
+ * savepoint. Of one batch, they are one piece of the full-text index. Where the machine is so busy that it
+ * takes longer than a batch may, there are more, and it is tried again. */
+START_TEST(collects_words)
+{
+    static const double batch_ms = 250;
+    int turns = 1;
+
+    make(1, 200);
+    while (take_in_all() >= batch_ms && turns++ < 50)
+        continue;
+    ck_assert_int_eq(scratch_sql_of("index.db", "SELECT max(segid) FROM word_idx"), 1);
 }
 END_TEST
 
+/* What another process did is found at once, by both. It is forked before this one has anything
+ * open: a child must not touch what its parent's SQLite knows. */
 START_TEST(finds_what_others_did)
 {
     int here[2], there[2], status;
