@@ -4,6 +4,7 @@ In every round both sides are measured one right after the other, in an order th
 does beside it hits both.
 """
 
+import concurrent.futures
 import json
 import os
 import socket
@@ -169,12 +170,15 @@ class Idle:
     def __init__(self, peer, count, request):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        self.open = []
-        for _ in range(count):
+
+        def open_one(_):
             connection = context.wrap_socket(socket.create_connection((doip.HOST, peer.ports["P-256"])))
             connection.sendall(request)
             connection.recv(65536)
-            self.open.append(connection)
+            return connection
+
+        with concurrent.futures.ThreadPoolExecutor(2) as threads:
+            self.open = list(threads.map(open_one, range(count)))
 
     def close(self):
         for connection in self.open:
