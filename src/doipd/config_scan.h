@@ -8,7 +8,6 @@
 #include "config_impl.h"
 
 #define LEVELS_MAX 16
-#define NAME_MAX_BYTES 64
 
 /* One open bracket, or (the first) none. */
 struct level {

@@ -252,6 +252,10 @@ START_TEST(test_conf_d)
 }
 END_TEST
 
+/* A name of 64 letters. */
+#define EIGHT "abcdefgh"
+#define LONGEST EIGHT EIGHT EIGHT EIGHT EIGHT EIGHT EIGHT EIGHT
+
 /* An override, and the line that -T then has. */
 static const struct {
     const char *override;
@@ -315,6 +319,10 @@ static const struct {
     {"handler.a.options.a.b=1", NULL, "is no name of an option"},
     {"handler.a.options.b c=1", NULL, "is no name of an option"},
     {"handler.a.options.=1", NULL, "is no name of an option"},
+    {"handler.a.options." LONGEST "n=1", NULL, "is no name of an option: at most 64"},
+    {"handler.a.options." LONGEST "=1", "            " LONGEST " = 1;", NULL},
+    {"handler." LONGEST "n.enabled=true", NULL, "file name without .so: at most 64"},
+    {"handler." LONGEST ".enabled=false", "        enabled = false;", NULL},
     {"handler.a b.enabled=true", NULL, "must be a handler's file name"},
     {"handler.1a.enabled=true", NULL, "must be a handler's file name"},
     {"handler.a\xf6.enabled=true", NULL, "must be a handler's file name"},
