@@ -63,7 +63,7 @@ handler_get(struct config_reader *reader, const char *name, const config_setting
     snprintf(key, sizeof(key), "handler.%s", name);
     if (!is_name(name)) {
         config_fail(reader, setting, key,
-                    "must be a handler's file name without .so: at most 64 letters, digits, _ and -");
+                    "must be a handler's file name without .so: at most %d letters, digits, _ and -", NAME_MAX_BYTES);
         return NULL;
     }
     if (config->handler_count == HANDLERS_MAX) {
@@ -168,7 +168,7 @@ set_option(struct config_reader *reader, struct config_handler *handler, const c
 
     snprintf(key, sizeof(key), "handler.%s.options.%s", handler->name, name);
     if (!is_name(name))
-        return config_fail(reader, setting, key, "is no name of an option: at most 64 letters, digits, _ and -");
+        return config_fail(reader, setting, key, "is no name of an option: at most %d letters, digits, _ and -", NAME_MAX_BYTES);
     if (option_count(handler) >= OPTIONS_MAX)
         return config_fail(reader, setting, key, "more than %d options", OPTIONS_MAX);
     char *text = option_text(reader, key, setting);

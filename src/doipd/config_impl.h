@@ -15,6 +15,9 @@
 #include "config.h"
 #include "config_text.h"
 
+/* Of a name in a file, or in -o. */
+#define NAME_MAX_BYTES 64
+
 /* How a value is written and stored. */
 enum config_type {
     CONFIG_STRING,       /* char *; with choices, one of them; bounds are on its length */
@@ -95,8 +98,6 @@ bool config_value_bool(struct config_reader *reader, const char *key,
 size_t config_printable(const unsigned char *at);
 /* A value as an error message names it: `"abc"`, `12`, `a group`. */
 const char *config_value_shown(const config_setting_t *setting, char *text, size_t size);
-/* Of a name in a file. */
-#define NAME_MAX_BYTES 64
 /* Fails with what the key wants: "must be a number from 2 to 4096, not \"x\" (most threads in a worker)". */
 bool config_refuse(struct config_reader *reader, const struct config_key *key,
                    const config_setting_t *setting);
